@@ -1,0 +1,56 @@
+/* registry - who is there, in what state, and whose turn it is.
+ *
+ * Start-up order (design): audit, data, signal, risk, execution, optimizer; each may warm up when the one
+ * it needs is ready.  The order is a rule, not a script: an agent that restarts later gets its turn
+ * at once when what it needs is still there.
+ * An agent is down when its heartbeat is silent for DEAD_MS; a higher epoch is a restart, unplanned
+ * unless it was asked for.
+ * Pure: monotonic ns is an argument.
+ */
+#ifndef AGENTS_ORCHESTRATOR_REGISTRY_H
+#define AGENTS_ORCHESTRATOR_REGISTRY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/enums.h"
+#include "proto/messages.h"
+
+#define REGISTRY_AGENTS (AGENT_AUDIT + 1)
+#define RESTARTS_KEPT   32
+
+struct member {
+    enum life life;
+    bool turn;
+    bool planned;               /* its next restart was asked for */
+    int64_t pid, epoch;
+    int64_t heard_ns;           /* 0: never */
+    int64_t not_ready_ns;       /* since then; 0: ready */
+    int64_t restarts;           /* unplanned */
+    int64_t restart_ns[RESTARTS_KEPT];
+    struct msg_agent_hb hb;     /* the last one */
+};
+
+struct registry {
+    enum agent self;
+    struct member members[REGISTRY_AGENTS];
+};
+
+void registry_init(struct registry *r, enum agent self, int64_t now_ns);
+/* True when it shows an unplanned restart. */
+bool registry_heartbeat(struct registry *r, enum agent who, const struct msg_agent_hb *hb, int64_t epoch,
+                        int64_t now_ns);
+/* Mark the silent ones as down and give turns; true when anything changed. */
+bool registry_update(struct registry *r, int64_t dead_ns, int64_t now_ns);
+void registry_planned(struct registry *r, enum agent who);
+
+/* All seven are ready or active. */
+bool registry_all_ready(const struct registry *r);
+/* One that has not been ready for longer than grace_ns, or AGENT_COUNT. */
+enum agent registry_missing(const struct registry *r, int64_t grace_ns, int64_t now_ns);
+/* Unplanned restarts of `who` within the window. */
+int registry_restarts(const struct registry *r, enum agent who, int64_t window_ns, int64_t now_ns);
+void registry_view(const struct registry *r, enum agent who, int64_t now_ns, struct sub_agent_view *ret);
+
+#endif

@@ -1,0 +1,117 @@
+#include "deploy/paper/account.h"
+
+#include <string.h>
+
+#include "proto/err.h"
+
+#define PLACES 12
+
+static int64_t lots_of(int64_t qty) { return qty < 0 ? -qty : qty; }
+
+dec_t margin_rate(int leverage)
+{
+    return dec_round_places(dec_quo(dec_int(1), dec_int(leverage)), 10, DEC_CEIL);
+}
+
+dec_t margin_order(const struct contract *c, int64_t lots, int64_t px, int leverage)
+{
+    return dec_mul(contract_value(c, lots, px), dec_add(margin_rate(leverage), c->taker_fee));
+}
+
+dec_t position_margin(const struct position *p)
+{
+    return dec_sub(dec_add(p->init, p->cross), p->loss);
+}
+
+void position_add(struct position *p, const struct contract *c, int side, int64_t lots, int64_t px,
+                  int leverage)
+{
+    dec_t value = contract_value(c, lots, px);
+    must(lots > 0 && p->qty * side >= 0);
+    p->qty += side * lots;
+    p->cost = side > 0 ? dec_add(p->cost, value) : dec_sub(p->cost, value);
+    p->init = dec_add(p->init, dec_mul(value, margin_rate(leverage)));
+    p->leverage = leverage;
+    p->open_lots += lots;
+    p->open_value = dec_add(p->open_value, value);
+    if (lots_of(p->qty) > p->max_lots)
+        p->max_lots = lots_of(p->qty);
+}
+
+/* Split off lots/of of *from. */
+static dec_t take_share(dec_t *from, int64_t lots, int64_t of)
+{
+    dec_t part = lots == of ? *from
+                            : dec_round_places(dec_quo(dec_mul(*from, dec_int(lots)), dec_int(of)),
+                                               PLACES, DEC_HALF_EVEN);
+    *from = dec_sub(*from, part);
+    return part;
+}
+
+dec_t position_reduce(struct position *p, const struct contract *c, int64_t lots, int64_t px)
+{
+    int64_t of = lots_of(p->qty);
+    must(lots > 0 && lots <= of);
+    dec_t value = contract_value(c, lots, px);
+    dec_t cost = take_share(&p->cost, lots, of);
+    dec_t gross = dec_sub(p->qty > 0 ? value : dec_neg(value), cost);
+    take_share(&p->init, lots, of);
+    take_share(&p->cross, lots, of);
+    take_share(&p->loss, lots, of);
+    p->qty += p->qty > 0 ? -lots : lots;
+    p->realised_gross = dec_add(p->realised_gross, gross);
+    p->close_lots += lots;
+    p->close_value = dec_add(p->close_value, value);
+    return gross;
+}
+
+void position_show(const struct position *p, const struct contract *c, dec_t mark,
+                   struct position_view *ret)
+{
+    struct position_view v;
+    memset(&v, 0, sizeof v);
+    v.qty = p->qty;
+    v.mark = mark;
+    v.comm = p->comm;
+    v.funding = p->funding;
+    v.realised_gross = p->realised_gross;
+    v.leverage = p->leverage;
+    v.id = p->id;
+    v.opened_ns = p->opened_ns;
+    dec_t size = dec_mul(dec_int(p->qty), c->multiplier);
+    dec_t n = dec_abs(size);
+    v.cost = p->cost;
+    v.value = dec_mul(size, mark);
+    v.upnl = dec_sub(v.value, v.cost);
+    v.init = p->init;
+    v.cross = p->cross;
+    v.loss = p->loss;
+    v.margin = position_margin(p);
+    const struct tier *t = contract_tier(c, dec_abs(v.value));
+    v.maint_rate = t->maintain;
+    v.risk_limit = t->max_risk;
+    v.risk_level = t->level;
+    v.maint = dec_mul(dec_abs(v.value), dec_add(t->maintain, c->taker_fee));
+    if (p->qty != 0) {
+        dec_t rate = dec_add(t->maintain, c->taker_fee), one = dec_int(1);
+        dec_t side = dec_int(p->qty > 0 ? 1 : -1);
+        v.entry = dec_quo(v.cost, size);
+        /* E - sW/n, and (E n - s W) / (n (1 - s rate)) */
+        dec_t left = dec_sub(dec_mul(v.entry, n), dec_mul(side, v.margin));
+        v.bankrupt = dec_max(dec_zero(), dec_quo(left, n));
+        v.liquidation = dec_max(
+            dec_zero(), dec_quo(left, dec_mul(n, dec_sub(one, dec_mul(side, rate)))));
+        dec_t equity = dec_add(v.margin, v.upnl);
+        if (dec_sign(equity) > 0)
+            v.real_leverage = dec_quo(dec_abs(v.value), equity);
+    }
+    *ret = v;
+}
+
+bool position_liquidates(const struct position *p, const struct contract *c, dec_t mark)
+{
+    dec_t value = dec_mul(dec_mul(dec_int(p->qty), c->multiplier), mark);
+    dec_t rate = dec_add(contract_tier(c, dec_abs(value))->maintain, c->taker_fee);
+    dec_t equity = dec_add(position_margin(p), dec_sub(value, p->cost));
+    return dec_le(equity, dec_mul(dec_abs(value), rate));
+}

@@ -1,0 +1,123 @@
+/* agent_impl - what the files of the skeleton share; nobody else includes it.
+ *
+ *   agent.c        options, start, lifecycle, heartbeats, stop
+ *   agent_in.c     what is heard: checks, sequences, catch-up, dispatch
+ *   agent_out.c    what is said: outputs, the journal record of a turn, sending
+ */
+#ifndef LIBAGENT_AGENT_IMPL_H
+#define LIBAGENT_AGENT_IMPL_H
+
+#include "libagent/agent.h"
+#include "libagent/bus.h"
+#include "libagent/clock.h"
+#include "libagent/journal.h"
+#include "libagent/outbox.h"
+#include "libagent/requests.h"
+#include "libagent/streams.h"
+#include "libagent/timers.h"
+#include "libagent/turn.h"
+
+#define JOURNAL_KIND_TURN   (JOURNAL_KIND_USER + 0)
+#define DEGRADED_MAX        32
+#define SEQS_MAX            1024    /* topics one agent may publish on */
+
+/* Something to do once the record is written: send frames, or call a function. */
+struct output {
+    void (*effect)(struct agent *a, void *arg);     /* NULL: send */
+    void *arg;
+    char topic[TOPIC_MAX + 1];
+    bool market;
+    uint8_t header[HEADER_SIZE];
+    uint8_t *body;
+    size_t len;
+};
+
+/* The last sequence said on a topic. */
+struct seq {
+    char topic[TOPIC_MAX + 1];
+    bool durable;
+    uint64_t last;
+};
+
+struct peer {
+    int64_t heard_ns;           /* last heartbeat, monotonic; 0: never */
+    uint32_t epoch;
+    bool matters;               /* publishes something this agent must apply */
+    struct replay_client *replay;
+    struct stream *asking;      /* the stream whose answer is awaited */
+};
+
+struct degradation {
+    struct msg_health_degraded msg;
+    bool raised;
+};
+
+struct agent {
+    const struct agent_def *def;
+    const char *name;
+    char instance[256];         /* as given, for messages */
+    struct config *config;
+    struct loop *loop;
+    struct bus *bus;
+    struct journal *journal;
+    struct outbox *outbox;
+    struct streams *streams;
+    struct requests *requests;
+    struct peer peers[AGENT_COUNT];
+
+    enum life life;
+    enum system_state system;
+    bool echo;                  /* our own heartbeat came back: the bus works both ways */
+    bool accepted;              /* by the orchestrator */
+    bool turn_given;
+    bool stopping;
+    int exit_code;
+    char detail[96];
+
+    int64_t now_ns;             /* wall, of this turn of the loop */
+    int64_t mono_ns;
+    int64_t started_ns;         /* monotonic */
+    int64_t beat_ns;            /* monotonic time of the last heartbeat due, for lag */
+    int64_t lag_ns;
+    int64_t fresh_ns;           /* wall time market data was last heard; 0: never */
+    struct msg_market_clock clock;
+    char build[32], config_hash[20];
+
+    struct turn turn;
+    bool turn_sync;             /* the record must be on disk before its outputs leave */
+    bool unsynced;              /* D1 records wait for the timer */
+    bool disk_full;
+    uint64_t records;           /* since the last snapshot */
+    struct output *outputs, *spare;
+    size_t n_outputs, outputs_size, spare_size;
+    struct seq *seqs;
+    size_t n_seqs;
+    int64_t gaps_repaired;
+    int64_t malformed;
+
+    struct degradation degraded[DEGRADED_MAX];
+    struct loop_timer *timer_beat, *timer_sync, *timer_catchup, *timer_register, *timer_degraded,
+        *timer_requests, *timer_stop;
+};
+
+/* agent_in.c */
+void agent_on_frames(void *arg, const char *topic, const uint8_t header[HEADER_SIZE], const void *body,
+                     size_t len);
+void agent_catchup(struct agent *a);            /* ask for what is missing, if it is time to */
+void agent_in_fini(struct agent *a);
+int64_t agent_gaps_open(struct agent *a);
+bool agent_must_apply(const struct agent *a, enum topic topic);
+void agent_give_life(struct agent *a, enum life life);
+void agent_advance(struct agent *a);            /* take the next step of life when it may be taken */
+
+/* agent_out.c */
+int agent_recover(struct agent *a, char why[CONFIG_WHY_MAX]);
+void agent_commit(struct agent *a);             /* end of a turn: write, sync, send, do */
+void agent_sync_later(struct agent *a);
+void agent_snapshot(struct agent *a);
+void agent_send_parcel(struct agent *a, const struct parcel *p);
+uint64_t agent_last_seq(const struct agent *a, const char *topic);
+void agent_out_fini(struct agent *a);
+void agent_serve_replay(void *arg, const struct replay_request *request);
+
+#endif

@@ -1,0 +1,482 @@
+/* agent_out - what is said: outputs are queued, one journal record per turn, then sent (agent.h).
+ *
+ * Invariants:
+ *  O1  a durable message is in the journal before it is on the wire, with the cursor of the message
+ *      that caused it and the state that changed with it;
+ *  O2  a D2 message, and everything queued in the same turn, is on disk before it is on the wire;
+ *  O3  sequences of a durable topic have no holes and never repeat, over any number of restarts;
+ *  O4  effects run after O1 and O2 hold for what was queued before them.
+ * When the disk is full the turn stays queued, nothing is heard or said, and it is tried again.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "libagent/log.h"
+#include "proto/err.h"
+#include "proto/uuid.h"
+
+#include "libagent/agent_impl.h"
+
+#define RECORD_SOFT_MAX (512u << 10)    /* a record is closed at the next handler's end above this */
+
+static struct seq *seq_of(struct agent *a, const char *topic, bool durable)
+{
+    for (size_t i = 0; i < a->n_seqs; i++)
+        if (strcmp(a->seqs[i].topic, topic) == 0)
+            return &a->seqs[i];
+    must(a->n_seqs < SEQS_MAX);
+    if (a->seqs == NULL) {
+        a->seqs = calloc(SEQS_MAX, sizeof *a->seqs);
+        must(a->seqs != NULL);
+    }
+    struct seq *s = &a->seqs[a->n_seqs++];
+    strncpy(s->topic, topic, TOPIC_MAX);
+    s->durable = durable;
+    return s;
+}
+
+static struct output *next_output(struct agent *a)
+{
+    if (a->n_outputs == a->outputs_size) {
+        a->outputs_size = a->outputs_size == 0 ? 64 : 2 * a->outputs_size;
+        a->outputs = realloc(a->outputs, a->outputs_size * sizeof *a->outputs);
+        must(a->outputs != NULL);
+    }
+    struct output *o = &a->outputs[a->n_outputs++];
+    *o = (struct output){.effect = NULL};
+    return o;
+}
+
+/* ---- queueing ---- */
+
+static enum msg_type type_of(enum topic topic)
+{
+    return topic == TOPIC_EMERGENCY_STOP || topic == TOPIC_OPERATOR_COMMAND ? TYPE_COMMAND : TYPE_EVENT;
+}
+
+static void queue_frames(struct agent *a, const struct topic_def *def, const char *topic, uint32_t ttl_ms,
+                         const void *body, size_t len)
+{
+    bool durable = def->class == DUR_D1 || def->class == DUR_D2;
+    struct seq *s = seq_of(a, topic, durable);
+    struct header h = {
+        .class = def->class, .sender = a->def->id, .epoch = journal_epoch(a->journal),
+        .seq = ++s->last, .sent_ns = a->now_ns, .ttl_ms = ttl_ms,
+    };
+    struct output *o = next_output(a);
+    strncpy(o->topic, topic, TOPIC_MAX);
+    o->market = def->socket == SOCKET_MARKET;
+    header_encode(&h, o->header);
+    o->body = malloc(len);
+    must(o->body != NULL);
+    memcpy(o->body, body, len);
+    o->len = len;
+    if (!durable)
+        return;
+    turn_output(&a->turn, topic, o->header, body, len);
+    if (def->class == DUR_D2)
+        a->turn_sync = true;
+    else
+        a->unsynced = true;
+}
+
+/* Pack an envelope around a message into the shared buffer. */
+static void pack(struct agent *a, struct wbuf *w, const char *id, const char *to, enum msg_type type,
+                 enum priority priority, enum msg msg_type, const void *msg, const char *correlation)
+{
+    struct envelope env = {
+        .from = a->def->id, .type = type, .priority = priority, .timestamp_ms = a->now_ns / 1000000,
+    };
+    if (id != NULL)
+        strncpy(env.id, id, sizeof env.id - 1);
+    else
+        uuid_make(env.id);
+    strncpy(env.to, to, sizeof env.to - 1);
+    strncpy(env.action, msg_defs[msg_type].action, sizeof env.action - 1);
+    if (correlation != NULL)
+        strncpy(env.correlation_id, correlation, sizeof env.correlation_id - 1);
+    must(envelope_pack(&env, msg_type, msg, w) == ERR_OK);
+}
+
+void agent_publish_priority(struct agent *a, enum topic topic, const char *suffix, enum msg type,
+                            const void *msg, const char *correlation, enum priority priority)
+{
+    const struct topic_def *def = &topic_defs[topic];
+    must(topic_may_publish(topic, a->def->id));
+    must((def->kind == TOPIC_KIND_PREFIX) == (suffix != NULL));
+    char text[TOPIC_MAX + 1];
+    int n = snprintf(text, sizeof text, "%s%s", def->text, suffix != NULL ? suffix : "");
+    must(n > 0 && (size_t)n < sizeof text);
+
+    struct wbuf w;
+    wbuf_init(&w, ENVELOPE_MAX);
+    pack(a, &w, NULL, "*", type_of(topic), priority, type, msg, correlation);
+    queue_frames(a, def, text, 0, w.data, w.len);
+    wbuf_fini(&w);
+}
+
+void agent_publish(struct agent *a, enum topic topic, const char *suffix, enum msg type,
+                   const void *msg, const char *correlation)
+{
+    enum priority p = topic == TOPIC_EMERGENCY_STOP ? PRIORITY_CRITICAL
+                      : topic_defs[topic].class == DUR_D2 ? PRIORITY_HIGH : PRIORITY_NORMAL;
+    agent_publish_priority(a, topic, suffix, type, msg, correlation, p);
+}
+
+void agent_note(struct agent *a, uint16_t kind, const void *data, size_t len, bool sync)
+{
+    turn_note(&a->turn, kind, data, len);
+    if (sync)
+        a->turn_sync = true;
+    else
+        a->unsynced = true;
+}
+
+void agent_effect(struct agent *a, void (*fn)(struct agent *a, void *arg), void *arg)
+{
+    struct output *o = next_output(a);
+    o->effect = fn;
+    o->arg = arg;
+}
+
+/* ---- requests and answers ---- */
+
+void agent_send_parcel(struct agent *a, const struct parcel *p)
+{
+    queue_frames(a, &topic_defs[TOPIC_INBOX], p->topic, 0, p->body, p->len);
+}
+
+struct reply_to agent_reply_to(const struct event *e)
+{
+    struct reply_to to = {.from = e->from};
+    memcpy(to.id, e->env->id, sizeof to.id);
+    return to;
+}
+
+void agent_reply(struct agent *a, const struct reply_to *to, enum msg type, const void *msg)
+{
+    char topic[TOPIC_MAX + 1];
+    snprintf(topic, sizeof topic, "%s%s.%s", topic_defs[TOPIC_INBOX].text, agent_name(to->from), to->id);
+    struct wbuf w;
+    wbuf_init(&w, ENVELOPE_MAX);
+    pack(a, &w, NULL, agent_name(to->from), TYPE_RESPONSE, PRIORITY_NORMAL, type, msg, to->id);
+    requests_answered(a->requests, to->id, topic, w.data, w.len);
+    queue_frames(a, &topic_defs[TOPIC_INBOX], topic, 0, w.data, w.len);
+    wbuf_fini(&w);
+}
+
+void agent_reply_error(struct agent *a, const struct reply_to *to, int err, const char *text)
+{
+    struct msg_error_reply m = {.code = ""};
+    strncpy(m.code, err_name(err), sizeof m.code - 1);
+    strncpy(m.text, text, sizeof m.text - 1);
+    agent_reply(a, to, MSG_ERROR_REPLY, &m);
+}
+
+void agent_request(struct agent *a, enum agent to, enum msg type, const void *msg,
+                   int64_t deadline_ms, on_answer *on, void *arg)
+{
+    struct question *q = requests_ask(a->requests);
+    if (q == NULL) {
+        on(a, arg, ERR_FULL, NULL);
+        return;
+    }
+    struct wbuf w;
+    wbuf_init(&w, ENVELOPE_MAX);
+    uuid_make(q->id);
+    pack(a, &w, q->id, agent_name(to), TYPE_REQUEST, PRIORITY_NORMAL, type, msg, NULL);
+    snprintf(q->parcel.topic, sizeof q->parcel.topic, "%s%s", topic_defs[TOPIC_INBOX].text, agent_name(to));
+    q->parcel.body = malloc(w.len);
+    must(q->parcel.body != NULL);
+    memcpy(q->parcel.body, w.data, w.len);
+    q->parcel.len = w.len;
+    wbuf_fini(&w);
+    q->on = (void (*)(void))on;
+    q->arg = arg;
+    q->deadline_ns = a->mono_ns + agent_scaled_ms(a, deadline_ms) * 1000000;
+    q->again_ns = a->mono_ns + agent_scaled_ms(a, REQUEST_RETRY_MS) * 1000000;
+    agent_send_parcel(a, &q->parcel);
+    loop_timer_resume(a->timer_requests);
+}
+
+/* ---- the end of a turn ---- */
+
+static void note_published(struct agent *a, struct journal_position at)
+{
+    struct turn_entry e;
+    for (size_t off = 0; turn_next(a->turn.data, a->turn.len, &off, &e) == 1;) {
+        if (e.kind != TURN_OUTPUT)
+            continue;
+        char topic[TOPIC_MAX + 1] = "";
+        memcpy(topic, e.topic, e.topic_len);
+        struct header h;
+        must(header_decode(e.header, &h) == ERR_OK);
+        must(outbox_note(a->outbox, topic, h.seq, at) == ERR_OK);
+    }
+}
+
+/* O1, O2.  False: the disk is full and nothing has happened. */
+static bool write_record(struct agent *a)
+{
+    if (a->turn.len > 0) {
+        struct iovec part = {.iov_base = a->turn.data, .iov_len = a->turn.len};
+        struct journal_position at;
+        int err = journal_append(a->journal, JOURNAL_KIND_TURN, &part, 1, &at);
+        if (err < 0) {
+            if (!a->disk_full)
+                log_error("journal.append_failed", LOG_S("error", err_text(err)),
+                          LOG_S("detail", journal_error()), LOG_S("action", "waiting for space"));
+            a->disk_full = true;
+            return false;
+        }
+        if (a->disk_full)
+            log_info("journal.append_works", LOG_S("action", "going on"));
+        a->disk_full = false;
+        note_published(a, at);
+        turn_clear(&a->turn);
+        a->records++;
+    }
+    if (a->turn_sync) {
+        journal_sync(a->journal);
+        a->turn_sync = a->unsynced = false;
+    }
+    return true;
+}
+
+static void output_fini(struct output *o)
+{
+    free(o->body);
+    *o = (struct output){.effect = NULL};
+}
+
+void agent_commit(struct agent *a)
+{
+    while (a->turn.len > 0 || a->turn_sync || a->n_outputs > 0) {
+        if (!write_record(a))
+            return;
+        /* Effects may queue more: what is there now is taken out first, the arrays swap. */
+        struct output *batch = a->outputs;
+        size_t n = a->n_outputs, size = a->outputs_size;
+        a->outputs = a->spare;
+        a->outputs_size = a->spare_size;
+        a->n_outputs = 0;
+        for (size_t i = 0; i < n; i++) {
+            struct output *o = &batch[i];
+            if (o->effect != NULL)
+                o->effect(a, o->arg);
+            else
+                bus_send(a->bus, o->market ? BUS_MARKET : BUS_EVENT, o->topic, o->header, o->body, o->len);
+            output_fini(o);
+        }
+        a->spare = batch;
+        a->spare_size = size;
+    }
+    if (a->unsynced)
+        loop_timer_resume(a->timer_sync);
+    if (a->records >= SNAPSHOT_RECORDS)
+        agent_snapshot(a);
+}
+
+void agent_sync_later(struct agent *a)
+{
+    if (a->unsynced && a->turn.len == 0) {
+        journal_sync(a->journal);
+        a->unsynced = false;
+    }
+}
+
+/* ---- journal ---- */
+
+/* The outbox's way into our records: frames are header, u32 length, body, as turn.h lays them out. */
+static int decode_record(const struct journal_record *r, outbox_sink *sink, void *arg)
+{
+    if (r->kind != JOURNAL_KIND_TURN)
+        return ERR_OK;
+    struct turn_entry e;
+    int got;
+    size_t off = 0;
+    while ((got = turn_next(r->payload, r->len, &off, &e)) == 1) {
+        if (e.kind != TURN_OUTPUT)
+            continue;
+        char topic[TOPIC_MAX + 1] = "";
+        memcpy(topic, e.topic, e.topic_len);
+        struct header h;
+        int err = header_decode(e.header, &h);
+        if (err < 0)
+            return ERR_CORRUPT;
+        struct outbox_entry entry = {
+            .topic = topic, .seq = h.seq, .frames = e.header,
+            .len = (size_t)(e.data + e.len - e.header),
+        };
+        err = sink(arg, &entry);
+        if (err < 0)
+            return err;
+    }
+    return got;
+}
+
+/* Apply what a record or snapshot says about ourselves. */
+static int recover_entries(struct agent *a, const void *data, size_t len)
+{
+    struct turn_entry e;
+    int got, err = ERR_OK;
+    size_t off = 0;
+    while (err == ERR_OK && (got = turn_next(data, len, &off, &e)) != 0) {
+        if (got < 0)
+            return got;
+        char topic[TOPIC_MAX + 1] = "";
+        if (e.topic != NULL)
+            memcpy(topic, e.topic, e.topic_len);
+        struct header h;
+        switch (e.kind) {
+        case TURN_CURSOR: {
+            if (e.publisher >= AGENT_COUNT)
+                return ERR_CORRUPT;
+            streams_identity(a->streams, e.publisher, e.stream);
+            struct stream *st = streams_get(a->streams, e.publisher, e.topic, e.topic_len);
+            st->cursor = st->last = e.seq;
+            a->peers[e.publisher].matters = true;
+            break;
+        }
+        case TURN_OUTPUT:
+            err = header_decode(e.header, &h);
+            if (err == ERR_OK)
+                seq_of(a, topic, true)->last = h.seq;
+            break;
+        case TURN_LAST:
+            seq_of(a, topic, true)->last = e.seq;
+            break;
+        case TURN_OUTBOX:
+            err = outbox_unpack(a->outbox, e.data, e.len);
+            break;
+        case TURN_STATE:
+            err = a->def->load != NULL ? a->def->load(a, e.data, e.len) : ERR_OK;
+            break;
+        case TURN_NOTE:
+            err = a->def->note != NULL ? a->def->note(a, e.note, e.data, e.len) : ERR_OK;
+            break;
+        }
+    }
+    return err;
+}
+
+static int on_snapshot(void *arg, uint64_t lsn, const void *bytes, size_t len)
+{
+    (void)lsn;
+    return recover_entries(arg, bytes, len);
+}
+
+static int on_record(void *arg, const struct journal_record *r)
+{
+    struct agent *a = arg;
+    if (r->kind != JOURNAL_KIND_TURN)
+        return ERR_OK;
+    a->records++;
+    int err = recover_entries(a, r->payload, r->len);
+    return err == ERR_OK ? outbox_note_record(a->outbox, r) : err;
+}
+
+int agent_recover(struct agent *a, char why[CONFIG_WHY_MAX])
+{
+    char dir[64];
+    snprintf(dir, sizeof dir, "journal/%s", a->name);
+    const struct journal_options options = {.dir = dir, .agent = (uint8_t)a->def->id};
+    int err = journal_open(&options, &a->journal);
+    if (err < 0) {
+        snprintf(why, CONFIG_WHY_MAX, "%s/%s: %s", a->instance, dir,
+                 err == ERR_BUSY ? "another process of this agent is running on this instance"
+                                 : journal_error());
+        return err;
+    }
+    a->outbox = outbox_new(a->journal, decode_record);
+    const struct journal_visitor visitor = {.snapshot = on_snapshot, .record = on_record, .arg = a};
+    struct journal_recovery found;
+    err = journal_recover(a->journal, &visitor, &found);
+    if (err < 0) {
+        snprintf(why, CONFIG_WHY_MAX, "%s/%s: %s: %.120s", a->instance, dir, err_text(err), journal_error());
+        return err;
+    }
+    log_info("journal.recovered", LOG_I("lsn", found.last_lsn), LOG_I("records", found.records),
+             LOG_I("torn_bytes", found.torn_bytes), LOG_I("epoch", journal_epoch(a->journal)));
+    return ERR_OK;
+}
+
+void agent_snapshot(struct agent *a)
+{
+    struct turn t = {.data = NULL};
+    for (size_t i = 0; i < a->n_seqs; i++)
+        if (a->seqs[i].durable)
+            turn_last(&t, a->seqs[i].topic, a->seqs[i].last);
+    const struct stream *st;
+    for (size_t i = 0; (st = streams_at(a->streams, i)) != NULL; i++)
+        turn_cursor(&t, st->publisher, st->topic, st->cursor, streams_identity_of(a->streams, st->publisher));
+    size_t n = outbox_pack(a->outbox, NULL, 0);
+    uint8_t *packed = malloc(n + 1);
+    must(packed != NULL && outbox_pack(a->outbox, packed, n) == n);
+    turn_outbox(&t, packed, n);
+    free(packed);
+    if (a->def->save != NULL) {
+        void *data = NULL;
+        size_t len = 0;
+        a->def->save(a, &data, &len);
+        turn_state(&t, data, len);
+        free(data);
+    }
+    int err = journal_snapshot_write(a->journal, t.data, t.len);
+    turn_fini(&t);
+    a->records = 0;
+    if (err < 0)
+        log_warn("journal.snapshot_failed", LOG_S("error", err_text(err)), LOG_S("detail", journal_error()),
+                 LOG_S("action", "keeping all records"));
+}
+
+/* ---- the replay service: others fetch what they missed ---- */
+
+struct serving {
+    struct agent *a;
+    const struct replay_request *request;
+};
+
+static int serve_one(void *arg, const struct outbox_entry *e)
+{
+    const struct serving *s = arg;
+    const uint8_t *header = e->frames;
+    must(e->len >= HEADER_SIZE + 4);
+    bus_replay_answer(s->a->bus, s->request, e->topic, header, header + HEADER_SIZE + 4,
+                      e->len - HEADER_SIZE - 4);
+    return ERR_OK;
+}
+
+void agent_serve_replay(void *arg, const struct replay_request *r)
+{
+    struct agent *a = arg;
+    struct serving s = {.a = a, .request = r};
+    if (a->unsynced)
+        agent_sync_later(a);    /* what is shown to others is on disk */
+    uint32_t max = r->max < CATCHUP_BATCH ? r->max : CATCHUP_BATCH;
+    uint64_t oldest = outbox_oldest(a->outbox, r->topic);
+    uint64_t from = r->from > oldest ? r->from : oldest;
+    int n = max > 0 && oldest > 0 ? outbox_each(a->outbox, r->topic, from, (int)max, serve_one, &s) : 0;
+    if (n < 0)
+        log_error("replay.failed", LOG_S("topic", r->topic), LOG_S("error", err_text(n)),
+                  LOG_S("detail", journal_error()));
+    bus_replay_end(a->bus, r, outbox_last(a->outbox, r->topic), oldest, journal_stream(a->journal));
+}
+
+uint64_t agent_last_seq(const struct agent *a, const char *topic)
+{
+    for (size_t i = 0; i < a->n_seqs; i++)
+        if (strcmp(a->seqs[i].topic, topic) == 0)
+            return a->seqs[i].last;
+    return 0;
+}
+
+void agent_out_fini(struct agent *a)
+{
+    for (size_t i = 0; i < a->n_outputs; i++)
+        output_fini(&a->outputs[i]);
+    free(a->outputs);
+    free(a->spare);
+    turn_fini(&a->turn);
+    free(a->seqs);
+}

@@ -1,0 +1,245 @@
+/* strategy_score - two timeframes, their alignment, the gates and the edge.
+ *
+ *                 |P| < min or other side
+ *     FIRED(side) ----------------------> ARMED --- |P| >= min and every gate passes --->
+ *     FIRED(side)
+ *
+ * A bar whose gates refuse leaves the edge armed: the first bar of the run that passes them all
+ * fires.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libagent/core/strategy_score.h"
+#include "proto/err.h"
+
+/* Ratios of sums of decimals: what is equal on paper must pass. */
+#define NOISE 1e-9
+
+const char *score_verdict_name(enum score_verdict v)
+{
+    static const char *const names[] = {
+#define V(name, text) #name,
+        SCORE_VERDICTS(V)
+#undef V
+    };
+    return (unsigned)v < SCORE_VERDICT_COUNT ? names[v] : "?";
+}
+
+const char *score_verdict_text(enum score_verdict v)
+{
+    static const char *const texts[] = {
+#define V(name, text) text,
+        SCORE_VERDICTS(V)
+#undef V
+    };
+    return (unsigned)v < SCORE_VERDICT_COUNT ? texts[v] : "?";
+}
+
+const char *score_align_name(enum score_align a)
+{
+    static const char *const names[] = {"full", "partial", "divergent"};
+    return (unsigned)a <= SCORE_OPPOSED ? names[a] : "?";
+}
+
+void strategy_score_params_default(struct strategy_score_params *p)
+{
+    memset(p, 0, sizeof *p);
+    score_weights_default(&p->weights);
+    p->min_score = 50;
+    p->min_groups = 2;
+    p->min_combined = 40;
+    p->min_confidence = 60;
+    p->max_spread = 0.0005;
+}
+
+int strategy_score_init(struct strategy_score *s, int64_t primary_ns, int64_t confirm_ns)
+{
+    if (primary_ns <= 0 || confirm_ns <= primary_ns || confirm_ns % primary_ns != 0)
+        return ERR_RANGE;
+    memset(s, 0, sizeof *s);
+    s->version = STRATEGY_SCORE_VERSION;
+    s->size = sizeof *s;
+    s->primary_ns = primary_ns;
+    s->confirm_ns = confirm_ns;
+    s->primary_start_ns = s->confirm_start_ns = -1;
+    candle_agg_init(&s->agg, confirm_ns);
+    score_tf_init(&s->primary);
+    score_tf_init(&s->confirm);
+    return ERR_OK;
+}
+
+static enum candle_verdict check(const struct candle *c, int64_t tf_ns, int64_t prev_start_ns,
+                                 double prev_close)
+{
+    const enum candle_verdict v = candle_check(c);
+
+    if (prev_start_ns >= 0)
+        return candle_follows(c, prev_start_ns, tf_ns, prev_close);
+    return v == CANDLE_OK && c->tf_ns != tf_ns ? CANDLE_OTHER_TIMEFRAME : v;
+}
+
+static void push_confirm(struct strategy_score *s, const struct strategy_score_params *p,
+                         const struct candle *c)
+{
+    score_tf_push(&s->confirm, &p->weights, c, NULL, &s->s);
+    s->confirm_start_ns = c->start_ns;
+    s->confirm_close = c->close;
+}
+
+enum candle_verdict score_on_confirm(struct strategy_score *s,
+                                     const struct strategy_score_params *p, const struct candle *c)
+{
+    const enum candle_verdict v = check(c, s->confirm_ns, s->confirm_start_ns, s->confirm_close);
+
+    if (v == CANDLE_OK || v == CANDLE_GAP)
+        push_confirm(s, p, c);
+    return v;
+}
+
+static enum score_align align(int p, int s)
+{
+    const int a = score_direction(p), b = score_direction(s);
+
+    return a == 0 || b == 0 ? SCORE_PARTIAL : a == b ? SCORE_FULL : SCORE_OPPOSED;
+}
+
+/* In hundredths first: 0.7 P + 0.3 S of whole numbers is then exact where a gate compares it. */
+static double combine(int p, int s, enum score_align a)
+{
+    switch (a) {
+    case SCORE_FULL:
+        return (70 * p + 30 * s) / 100.0;
+    case SCORE_PARTIAL:
+        return (85 * p + 15 * s) / 100.0;
+    case SCORE_OPPOSED:
+        break;
+    }
+    return 0;
+}
+
+static double rank(const struct score_signal *g)
+{
+    const int apart = abs(g->primary_score - g->confirm_score);
+
+    return fabs(g->combined) + (g->align == SCORE_FULL ? 10 : 0) +
+           (apart <= 10 ? 8 : apart <= 25 ? 5 : 0) + (abs(g->confirm_score) >= 30 ? 5 : 0) +
+           5 * g->divergences;
+}
+
+static struct score_signal describe(const struct strategy_score *s, const struct candle *c)
+{
+    struct score_signal g = {
+        .close_ns = c->start_ns + c->tf_ns,
+        .dir = s->p.value > 0 ? 1 : -1,
+        .primary_score = s->p.value,
+        .confirm_score = s->s.value,
+        .align = align(s->p.value, s->s.value),
+        .groups = s->p.groups,
+        .confidence = s->p.confidence,
+        .close = c->close,
+        .atr = s->primary.last.atr.v[0],
+    };
+
+    g.combined = combine(g.primary_score, g.confirm_score, (enum score_align)g.align);
+    g.divergences = score_divergences(&s->p, g.dir);
+    g.rank = rank(&g);
+    return g;
+}
+
+static enum score_verdict gates(const struct strategy_score_params *p, const struct score_signal *g,
+                                const struct score_micro *micro)
+{
+    if (g->align == SCORE_OPPOSED)
+        return SCORE_DIVERGENT;
+    if (fabs(g->combined) < p->min_combined)
+        return SCORE_COMBINED;
+    if (g->confidence < p->min_confidence - NOISE)
+        return SCORE_CONFIDENCE;
+    if (g->groups < p->min_groups)
+        return SCORE_GROUPS;
+    if (micro != NULL && !(micro->spread <= p->max_spread))     /* a NaN is refused */
+        return SCORE_SPREAD;
+    return SCORE_FIRED;
+}
+
+static enum score_verdict decide(struct strategy_score *s, const struct strategy_score_params *p,
+                                 const struct candle *c, const struct score_micro *micro,
+                                 struct score_signal *g)
+{
+    if (!s->p.ready || !s->s.ready)
+        return SCORE_NOT_READY;
+    *g = describe(s, c);
+    if (abs(g->primary_score) < p->min_score) {
+        s->fired = 0;
+        return SCORE_BELOW_SCORE;
+    }
+    if (s->fired == g->dir)
+        return SCORE_USED;
+    s->fired = 0;
+    const enum score_verdict v = gates(p, g, micro);
+    if (v == SCORE_FIRED)
+        s->fired = g->dir;
+    return v;
+}
+
+enum score_verdict score_on_bar(struct strategy_score *s, const struct strategy_score_params *p,
+                                const struct candle *c, const struct score_micro *micro,
+                                bool warm_up, struct score_signal *ret)
+{
+    const enum candle_verdict cv = check(c, s->primary_ns, s->primary_start_ns, s->primary_close);
+    struct candle closed[2];
+    struct score_signal g;
+
+    s->last_candle = cv;
+    if (cv != CANDLE_OK && cv != CANDLE_GAP) {
+        s->funnel[SCORE_BAD_CANDLE]++;
+        return SCORE_BAD_CANDLE;
+    }
+    s->bars++;
+    s->gaps += cv == CANDLE_GAP;
+    s->primary_start_ns = c->start_ns;
+    s->primary_close = c->close;
+    score_tf_push(&s->primary, &p->weights, c, micro, &s->p);
+    const int n = candle_agg_push(&s->agg, c, closed);
+    for (int i = 0; i < n; i++)         /* its parts were checked one by one */
+        if (closed[i].start_ns > s->confirm_start_ns)
+            push_confirm(s, p, &closed[i]);
+
+    enum score_verdict v = decide(s, p, c, micro, &g);
+    if (v == SCORE_FIRED && warm_up)
+        v = SCORE_WARM_UP;
+    s->funnel[v]++;
+    if (v == SCORE_FIRED)
+        *ret = g;
+    return v;
+}
+
+void score_warm_up(struct strategy_score *s, const struct strategy_score_params *p,
+                   const struct candle *primary, size_t primary_n, const struct candle *confirm,
+                   size_t confirm_n)
+{
+    struct score_signal unused;
+    size_t j = 0;
+
+    for (size_t i = 0; i < primary_n; i++) {
+        const int64_t end_ns = primary[i].start_ns + primary[i].tf_ns;
+        while (j < confirm_n && confirm[j].start_ns + confirm[j].tf_ns <= end_ns)
+            score_on_confirm(s, p, &confirm[j++]);
+        score_on_bar(s, p, &primary[i], NULL, true, &unused);
+    }
+}
+
+int strategy_score_restore(struct strategy_score *s, const void *bytes, size_t len)
+{
+    uint32_t head[2];
+
+    if (len != sizeof *s)
+        return ERR_TRUNCATED;
+    memcpy(head, bytes, sizeof head);
+    if (head[0] != STRATEGY_SCORE_VERSION || head[1] != sizeof *s)
+        return ERR_VERSION;
+    memcpy(s, bytes, sizeof *s);
+    return ERR_OK;
+}

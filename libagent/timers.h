@@ -1,0 +1,28 @@
+/* timers - every period, deadline and bound of the system that is not a configuration key.
+ *
+ * All are multiplied by the configuration's timer_scale (tests only) where TIMER() is used.
+ */
+#ifndef LIBAGENT_TIMERS_H
+#define LIBAGENT_TIMERS_H
+
+#define PROTOCOL_VERSION        1
+
+#define HEARTBEAT_MS            500     /* period of agent.hb */
+#define DEAD_MS                 1500    /* a peer silent for so long is down */
+#define REGISTER_RETRY_MS       200     /* until the orchestrator answers */
+#define REQUEST_RETRY_MS        250     /* an unanswered request is repeated, same id */
+#define REQUEST_DEADLINE_MS     3000    /* default of a request */
+#define D1_SYNC_MS              50      /* D1 records are on disk after so long at the latest */
+#define CATCHUP_DELAY_MS        200     /* a gap older than this is fetched */
+#define CATCHUP_TIMEOUT_MS      500     /* of one replay request */
+#define CATCHUP_POLL_MS         1000    /* a silent publisher is asked directly */
+#define CATCHUP_BATCH           256     /* messages per replay request */
+#define REORDER_WINDOW          1024    /* messages kept ahead of a gap, per publisher and topic */
+#define BUS_SILENT_MS           3000    /* nothing heard: sockets are reopened */
+#define SNAPSHOT_RECORDS        10000   /* journal records between snapshots */
+#define STOP_DEADLINE_MS        2000    /* an orderly stop takes no longer */
+#define ANSWERED_KEPT           64      /* answers kept to repeat for repeated requests */
+#define OUTPUTS_MAX             512     /* outputs of one turn */
+#define STATE_PERIOD_MS         500     /* repetition of state.unified */
+
+#endif

@@ -1,0 +1,11 @@
+/* messages_nofields - read messages.def for its messages alone. */
+#define F_STR(name, size)
+#define F_ENUM(name, type)
+#define F_DEC(name)
+#define F_TIME(name)
+#define F_INT(name)
+#define F_DBL(name)
+#define F_BOOL(name)
+#define F_BIN(name, size)
+#define F_LIST(name, sub, max)
+#define F_SUB(name, sub)
