@@ -29,6 +29,8 @@ struct persist {
     size_t used, cap;
 };
 
+static struct slot newest(const struct persist *p);
+
 static uint32_t crc(const void *p, size_t n) { return (uint32_t)crc32(0, p, (uInt)n); }
 
 static void write_all(int fd, const unsigned char *p, size_t n)
@@ -122,6 +124,7 @@ int persist_open(const char *dir, persist_apply apply, void *arg, struct persist
         persist_close(p);
         return err;
     }
+    p->clock_count = newest(p).count;
     *ret = p;
     return ERR_OK;
 }
@@ -199,13 +202,21 @@ void persist_clock_write(struct persist *p, const struct persist_clock *c)
     must(pwrite(p->clock_fd, &s, sizeof s, at) == (ssize_t)sizeof s);
 }
 
-int persist_clock_read(const struct persist *p, struct persist_clock *ret)
+/* The newest whole slot; count 0 when there is none. */
+static struct slot newest(const struct persist *p)
 {
-    struct slot s, best = {.count = 0};
+    struct slot s, best;
+    memset(&best, 0, sizeof best);
     for (int i = 0; i < 2; i++)
         if (pread(p->clock_fd, &s, sizeof s, (off_t)((size_t)i * sizeof s)) == (ssize_t)sizeof s &&
             s.crc == crc(&s, offsetof(struct slot, crc)) && s.count > best.count)
             best = s;
+    return best;
+}
+
+int persist_clock_read(const struct persist *p, struct persist_clock *ret)
+{
+    struct slot best = newest(p);
     if (best.count == 0)
         return ERR_NOT_FOUND;
     *ret = best.clock;

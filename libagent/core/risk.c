@@ -343,7 +343,7 @@ static void derive_leverage(struct trade *t)
         return;
     t->limit_tier = t->limit_vol = FEW_DAYS_LEVERAGE;
     if (t->m->day_bars >= DAY_BARS_MIN) {
-        if (dec_from_double(t->m->day_atr, dec_scaled(1, -10), DEC_CEIL, &atr) < 0 ||
+        if (dec_from_double(t->m->day_atr, dec_scaled(1, -10), DEC_HALF_EVEN, &atr) < 0 ||
             formula_volatility_leverage(atr, t->tier->mmr, &t->limit_vol) < 0)
             return;
         t->limit_tier = formula_tier_leverage(dec_mul(atr, dec_int(100)));
@@ -516,7 +516,7 @@ static void judge_market(struct trade *t)
     if (m->gamma == GATE_OFF || m->gamma == GATE_ABSTAINS)
         return;
     is_false(t, RISK_GAMMA_STALE, "gamma_stale", m->gamma != GATE_FRESH);
-    bool known = m->gamma == GATE_FRESH && dec_from_double(m->g, dec_scaled(1, -12), DEC_FLOOR, &g) == ERR_OK;
+    bool known = m->gamma == GATE_FRESH && dec_from_double(m->g, dec_scaled(1, -12), DEC_HALF_EVEN, &g) == ERR_OK;
     at_least(t, RISK_GAMMA, "g", g, t->l->min_g, known);
 }
 
