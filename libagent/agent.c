@@ -17,6 +17,7 @@
 
 #include "libagent/log.h"
 #include "proto/err.h"
+#include "proto/text.h"
 
 #include "libagent/agent_impl.h"
 #include "libagent/watchdog.h"
@@ -175,7 +176,7 @@ static void on_timer_register(void *arg)
         .stream = (int64_t)journal_stream(a->journal),
     };
     struct msg_agent_register named = m;
-    strncpy(named.build, a->build, sizeof named.build - 1);
+    TEXT_COPY(named.build, a->build);
     if (!a->accepted && !a->stopping)
         agent_request(a, AGENT_ORCHESTRATOR, MSG_AGENT_REGISTER, &named, REGISTER_RETRY_MS,
                       on_registered, NULL);
@@ -194,14 +195,14 @@ void agent_heartbeat(struct agent *a)
         .queue = (int64_t)bus_waiting(a->bus), .lsn = (int64_t)journal_head(a->journal, NULL),
         .errors = log_errors(), .gaps_open = agent_gaps_open(a), .gaps_repaired = a->gaps_repaired,
     };
-    strncpy(m.build, a->build, sizeof m.build - 1);
-    strncpy(m.config_hash, a->config_hash, sizeof m.config_hash - 1);
-    strncpy(m.detail, a->detail, sizeof m.detail - 1);
+    TEXT_COPY(m.build, a->build);
+    TEXT_COPY(m.config_hash, a->config_hash);
+    TEXT_COPY(m.detail, a->detail);
     agent_usage(&m.rss_kb, &m.cpu_ms);
     for (size_t i = 0; i < a->n_seqs && m.last_n < sizeof m.last / sizeof m.last[0]; i++) {
         if (!a->seqs[i].durable)
             continue;
-        strncpy(m.last[m.last_n].topic, a->seqs[i].topic, TOPIC_MAX);
+        TEXT_COPY(m.last[m.last_n].topic, a->seqs[i].topic);
         m.last[m.last_n++].seq = (int64_t)a->seqs[i].last;
     }
     const struct stream *st;
@@ -209,8 +210,8 @@ void agent_heartbeat(struct agent *a)
         if (m.cursors_n == sizeof m.cursors / sizeof m.cursors[0])
             break;
         struct sub_topic_seq *c = &m.cursors[m.cursors_n++];
-        strncpy(c->publisher, agent_name((enum agent)st->publisher), sizeof c->publisher - 1);
-        strncpy(c->topic, st->topic, TOPIC_MAX);
+        TEXT_COPY(c->publisher, party_name((enum party)st->publisher));
+        TEXT_COPY(c->topic, st->topic);
         c->seq = (int64_t)st->cursor;
     }
     a->lag_ns = 0;
@@ -265,9 +266,9 @@ void agent_degraded(struct agent *a, enum severity severity, const char *compone
     bool edge = !d->raised;
     int64_t count = edge ? 1 : d->msg.count + 1;
     d->msg = (struct msg_health_degraded){.severity = severity, .count = count};
-    strncpy(d->msg.component, component, sizeof d->msg.component - 1);
-    strncpy(d->msg.code, code, sizeof d->msg.code - 1);
-    strncpy(d->msg.text, text, sizeof d->msg.text - 1);
+    TEXT_COPY(d->msg.component, component);
+    TEXT_COPY(d->msg.code, code);
+    TEXT_COPY(d->msg.text, text);
     d->raised = true;
     if (!edge)
         return;
@@ -483,7 +484,7 @@ static void usage(FILE *f, const struct agent_def *def)
             "  --KEY VALUE          a configuration key, with '-' for '_'; they come after\n"
             "                       DIR/etc/enigma.conf and the environment (ENIGMA_KEY)\n"
             "  --version, --help\n\nkeys:\n",
-            agent_name(def->id));
+            party_name(def->id));
     for (int i = 0; i < CFG_COUNT; i++) {
         const struct config_key *k = &config_keys[i];
         fprintf(f, "  %-24s %s%s%s (default %s)\n", k->name, k->meaning, *k->unit ? ", " : "", k->unit,
@@ -600,7 +601,7 @@ int agent_main(const struct agent_def *def, int argc, char **argv)
     struct agent *a = calloc(1, sizeof *a);
     must(a != NULL);
     a->def = def;
-    a->name = agent_name(def->id);
+    a->name = party_name(def->id);
     a->life = LIFE_STARTING;
     snprintf(a->build, sizeof a->build, "%s", ENIGMA_BUILD);
     log_init(a->name);

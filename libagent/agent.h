@@ -38,7 +38,7 @@ struct event {
     const char *topic;
     const struct header *header;
     const struct envelope *env;
-    enum agent from;
+    enum party from;
     enum msg type;
     const void *msg;            /* struct msg_<type> */
     bool replayed;              /* fetched later: what is in it may be long past */
@@ -58,7 +58,7 @@ struct route {
 typedef void on_answer(struct agent *a, void *arg, int err, const struct event *e);
 
 struct agent_def {
-    enum agent id;
+    enum party id;
     const struct route *routes;     /* topics heard: all that topics.def lists the agent as subscriber of
                                      * must have one */
     const struct route *requests;   /* answered with agent_reply, at once or later; NULL: none */
@@ -109,7 +109,7 @@ void agent_publish_priority(struct agent *a, enum topic topic, const char *suffi
 /* Who asked, kept by the handler that answers later. */
 struct reply_to {
     char id[37];
-    enum agent from;
+    enum party from;
 };
 struct reply_to agent_reply_to(const struct event *e);
 void agent_reply(struct agent *a, const struct reply_to *to, enum msg type, const void *msg);
@@ -117,7 +117,7 @@ void agent_reply_error(struct agent *a, const struct reply_to *to, int err, cons
 
 /* Ask another agent; repeated under the same id until answered or deadline_ms is over.
  * agent_command is a request of type COMMAND. */
-void agent_request(struct agent *a, enum agent to, enum msg type, const void *msg,
+void agent_request(struct agent *a, enum party to, enum msg type, const void *msg,
                    int64_t deadline_ms, on_answer *on, void *arg);
 
 /* A change of state, replayed by def->note at recovery.  sync: on disk before anything that was queued

@@ -100,6 +100,10 @@ struct agent {
         *timer_requests, *timer_stop;
 };
 
+/* agent.c */
+void agent_heartbeat(struct agent *a);
+void agent_usage(int64_t *rss_kb, int64_t *cpu_ms);
+
 /* agent_in.c */
 void agent_on_frames(void *arg, const char *topic, const uint8_t header[HEADER_SIZE], const void *body,
                      size_t len);

@@ -13,6 +13,7 @@
 
 #include "libagent/log.h"
 #include "proto/err.h"
+#include "proto/text.h"
 
 #include "libagent/agent_impl.h"
 
@@ -32,10 +33,10 @@ static on_event *find_route(const struct route *routes, enum msg type)
     return NULL;
 }
 
-static void malformed(struct agent *a, const char *topic, enum agent from, int err, const char *what)
+static void malformed(struct agent *a, const char *topic, enum party from, int err, const char *what)
 {
     a->malformed++;
-    log_warn("message.malformed", LOG_S("topic", topic), LOG_S("from", agent_name(from)),
+    log_warn("message.malformed", LOG_S("topic", topic), LOG_S("from", party_name(from)),
              LOG_S("error", err_name(err)), LOG_S("what", what), LOG_S("action", "ignored"));
 }
 
@@ -68,7 +69,7 @@ static void on_heartbeat(struct agent *a, const struct event *e)
     }
     p->heard_ns = a->mono_ns;
     if (streams_identity(a->streams, e->from, (uint64_t)hb->stream))
-        log_error("journal.replaced", LOG_S("publisher", agent_name(e->from)),
+        log_error("journal.replaced", LOG_S("publisher", party_name(e->from)),
                   LOG_S("action", "reading its new journal from the start"));
     for (size_t i = 0; i < hb->last_n; i++) {
         enum topic topic;
@@ -116,9 +117,9 @@ static void answer_status(struct agent *a, const struct event *e)
         .uptime_ms = (a->mono_ns - a->started_ns) / MS, .protocol = PROTOCOL_VERSION,
         .lag_ms = a->lag_ns / MS,
     };
-    strncpy(m.name, a->name, sizeof m.name - 1);
-    strncpy(m.build, a->build, sizeof m.build - 1);
-    strncpy(m.detail, a->detail, sizeof m.detail - 1);
+    TEXT_COPY(m.name, a->name);
+    TEXT_COPY(m.build, a->build);
+    TEXT_COPY(m.detail, a->detail);
     agent_usage(&m.rss_kb, &m.cpu_ms);
     if (a->def->counters != NULL)
         m.counters_n = a->def->counters(a, m.counters, sizeof m.counters / sizeof m.counters[0]);
@@ -278,7 +279,7 @@ static void on_replayed(void *arg, const char *topic, const uint8_t *header, con
     on_frames(arg, topic, header, body, len, true);
 }
 
-static void on_replay_end(void *arg, enum agent publisher, const char *topic, uint64_t last,
+static void on_replay_end(void *arg, enum party publisher, const char *topic, uint64_t last,
                           uint64_t oldest, uint64_t stream_id)
 {
     struct agent *a = arg;
@@ -288,11 +289,11 @@ static void on_replay_end(void *arg, enum agent publisher, const char *topic, ui
     if (st == NULL || strcmp(st->topic, topic) != 0)
         return;                 /* an answer to a question that was given up */
     if (streams_identity(a->streams, (uint8_t)publisher, stream_id))
-        log_error("journal.replaced", LOG_S("publisher", agent_name(publisher)),
+        log_error("journal.replaced", LOG_S("publisher", party_name(publisher)),
                   LOG_S("action", "reading its new journal from the start"));
     uint64_t lost = oldest > 0 ? stream_skip_to(st, oldest) : 0;
     if (lost > 0) {
-        log_error("replay.trimmed", LOG_S("publisher", agent_name(publisher)), LOG_S("topic", topic),
+        log_error("replay.trimmed", LOG_S("publisher", party_name(publisher)), LOG_S("topic", topic),
                   LOG_I("lost", lost), LOG_S("action", "going on behind the hole"));
         turn_cursor(&a->turn, st->publisher, st->topic, st->cursor, stream_id);
     }
@@ -304,7 +305,7 @@ static void on_replay_end(void *arg, enum agent publisher, const char *topic, ui
 static void ask(struct agent *a, struct peer *p, struct stream *st)
 {
     if (p->replay == NULL)
-        p->replay = bus_replay_connect(a->bus, (enum agent)st->publisher, on_replayed, on_replay_end, a);
+        p->replay = bus_replay_connect(a->bus, (enum party)st->publisher, on_replayed, on_replay_end, a);
     p->asking = st;
     stream_asked(st, a->mono_ns);
     bus_replay_ask(p->replay, st->topic, st->cursor + 1, CATCHUP_BATCH);

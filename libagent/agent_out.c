@@ -13,6 +13,7 @@
 
 #include "libagent/log.h"
 #include "proto/err.h"
+#include "proto/text.h"
 #include "proto/uuid.h"
 
 #include "libagent/agent_impl.h"
@@ -30,7 +31,7 @@ static struct seq *seq_of(struct agent *a, const char *topic, bool durable)
         must(a->seqs != NULL);
     }
     struct seq *s = &a->seqs[a->n_seqs++];
-    strncpy(s->topic, topic, TOPIC_MAX);
+    TEXT_COPY(s->topic, topic);
     s->durable = durable;
     return s;
 }
@@ -64,7 +65,7 @@ static void queue_frames(struct agent *a, const struct topic_def *def, const cha
         .seq = ++s->last, .sent_ns = a->now_ns, .ttl_ms = ttl_ms,
     };
     struct output *o = next_output(a);
-    strncpy(o->topic, topic, TOPIC_MAX);
+    TEXT_COPY(o->topic, topic);
     o->market = def->socket == SOCKET_MARKET;
     header_encode(&h, o->header);
     o->body = malloc(len);
@@ -88,13 +89,13 @@ static void pack(struct agent *a, struct wbuf *w, const char *id, const char *to
         .from = a->def->id, .type = type, .priority = priority, .timestamp_ms = a->now_ns / 1000000,
     };
     if (id != NULL)
-        strncpy(env.id, id, sizeof env.id - 1);
+        TEXT_COPY(env.id, id);
     else
         uuid_make(env.id);
-    strncpy(env.to, to, sizeof env.to - 1);
-    strncpy(env.action, msg_defs[msg_type].action, sizeof env.action - 1);
+    TEXT_COPY(env.to, to);
+    TEXT_COPY(env.action, msg_defs[msg_type].action);
     if (correlation != NULL)
-        strncpy(env.correlation_id, correlation, sizeof env.correlation_id - 1);
+        TEXT_COPY(env.correlation_id, correlation);
     must(envelope_pack(&env, msg_type, msg, w) == ERR_OK);
 }
 
@@ -156,10 +157,10 @@ struct reply_to agent_reply_to(const struct event *e)
 void agent_reply(struct agent *a, const struct reply_to *to, enum msg type, const void *msg)
 {
     char topic[TOPIC_MAX + 1];
-    snprintf(topic, sizeof topic, "%s%s.%s", topic_defs[TOPIC_INBOX].text, agent_name(to->from), to->id);
+    snprintf(topic, sizeof topic, "%s%s.%s", topic_defs[TOPIC_INBOX].text, party_name(to->from), to->id);
     struct wbuf w;
     wbuf_init(&w, ENVELOPE_MAX);
-    pack(a, &w, NULL, agent_name(to->from), TYPE_RESPONSE, PRIORITY_NORMAL, type, msg, to->id);
+    pack(a, &w, NULL, party_name(to->from), TYPE_RESPONSE, PRIORITY_NORMAL, type, msg, to->id);
     requests_answered(a->requests, to->id, topic, w.data, w.len);
     queue_frames(a, &topic_defs[TOPIC_INBOX], topic, 0, w.data, w.len);
     wbuf_fini(&w);
@@ -168,12 +169,12 @@ void agent_reply(struct agent *a, const struct reply_to *to, enum msg type, cons
 void agent_reply_error(struct agent *a, const struct reply_to *to, int err, const char *text)
 {
     struct msg_error_reply m = {.code = ""};
-    strncpy(m.code, err_name(err), sizeof m.code - 1);
-    strncpy(m.text, text, sizeof m.text - 1);
+    TEXT_COPY(m.code, err_name(err));
+    TEXT_COPY(m.text, text);
     agent_reply(a, to, MSG_ERROR_REPLY, &m);
 }
 
-void agent_request(struct agent *a, enum agent to, enum msg type, const void *msg,
+void agent_request(struct agent *a, enum party to, enum msg type, const void *msg,
                    int64_t deadline_ms, on_answer *on, void *arg)
 {
     struct question *q = requests_ask(a->requests);
@@ -184,8 +185,8 @@ void agent_request(struct agent *a, enum agent to, enum msg type, const void *ms
     struct wbuf w;
     wbuf_init(&w, ENVELOPE_MAX);
     uuid_make(q->id);
-    pack(a, &w, q->id, agent_name(to), TYPE_REQUEST, PRIORITY_NORMAL, type, msg, NULL);
-    snprintf(q->parcel.topic, sizeof q->parcel.topic, "%s%s", topic_defs[TOPIC_INBOX].text, agent_name(to));
+    pack(a, &w, q->id, party_name(to), TYPE_REQUEST, PRIORITY_NORMAL, type, msg, NULL);
+    snprintf(q->parcel.topic, sizeof q->parcel.topic, "%s%s", topic_defs[TOPIC_INBOX].text, party_name(to));
     q->parcel.body = malloc(w.len);
     must(q->parcel.body != NULL);
     memcpy(q->parcel.body, w.data, w.len);
@@ -383,7 +384,7 @@ int agent_recover(struct agent *a, char why[CONFIG_WHY_MAX])
     const struct journal_options options = {.dir = dir, .agent = (uint8_t)a->def->id};
     int err = journal_open(&options, &a->journal);
     if (err < 0) {
-        snprintf(why, CONFIG_WHY_MAX, "%s/%s: %s", a->instance, dir,
+        snprintf(why, CONFIG_WHY_MAX, "%s: %.150s", dir,
                  err == ERR_BUSY ? "another process of this agent is running on this instance"
                                  : journal_error());
         return err;
@@ -393,7 +394,7 @@ int agent_recover(struct agent *a, char why[CONFIG_WHY_MAX])
     struct journal_recovery found;
     err = journal_recover(a->journal, &visitor, &found);
     if (err < 0) {
-        snprintf(why, CONFIG_WHY_MAX, "%s/%s: %s: %.120s", a->instance, dir, err_text(err), journal_error());
+        snprintf(why, CONFIG_WHY_MAX, "%s: %.40s: %.150s", dir, err_text(err), journal_error());
         return err;
     }
     log_info("journal.recovered", LOG_I("lsn", found.last_lsn), LOG_I("records", found.records),

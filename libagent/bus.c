@@ -33,7 +33,7 @@ struct pair {
 
 struct replay_client {
     struct bus *bus;
-    enum agent publisher;
+    enum party publisher;
     zsock_t *sock;
     struct loop_watch *watch;
     bus_frames *on_frames;
@@ -233,7 +233,7 @@ int bus_open(const struct bus_options *o, struct bus **ret, char why[BUS_WHY_MAX
     zsys_handler_set(NULL);
     int err = certs_load(CERTS_DIR, o->name, &b->cert, why);
     if (err == ERR_OK)
-        err = certs_public(CERTS_DIR, agent_name(AGENT_BROKER), b->broker_key, why);
+        err = certs_public(CERTS_DIR, party_name(AGENT_BROKER), b->broker_key, why);
     if (err < 0) {
         bus_close(&b);
         return err;
@@ -471,12 +471,12 @@ void bus_replay_end(struct bus *b, const struct replay_request *r, uint64_t last
         send_part(b->router, s, 8, false);
 }
 
-struct replay_client *bus_replay_connect(struct bus *b, enum agent publisher, bus_frames *on_frames,
+struct replay_client *bus_replay_connect(struct bus *b, enum party publisher, bus_frames *on_frames,
                                          replay_end *on_end, void *arg)
 {
     char key[41], why[CERTS_WHY_MAX];
     must(b->clients[publisher] == NULL);
-    if (certs_public(CERTS_DIR, agent_name(publisher), key, why) < 0)
+    if (certs_public(CERTS_DIR, party_name(publisher), key, why) < 0)
         return NULL;
     struct replay_client *c = calloc(1, sizeof *c);
     must(c != NULL);
@@ -487,7 +487,7 @@ struct replay_client *bus_replay_connect(struct bus *b, enum agent publisher, bu
     must(c->sock != NULL);
     set_options(c->sock, BUS_EVENT_HWM);
     as_client(b, c->sock, key);
-    must(zsock_connect(c->sock, "ipc://sock/replay.%s", agent_name(publisher)) == 0);
+    must(zsock_connect(c->sock, "ipc://sock/replay.%s", party_name(publisher)) == 0);
     c->watch = watch(b, c->sock);
     b->clients[publisher] = c;
     return c;

@@ -77,11 +77,11 @@ void bus_replay_end(struct bus *b, const struct replay_request *r, uint64_t last
 /* ---- replay, the consumer's side ---- */
 
 struct replay_client;
-typedef void replay_end(void *arg, enum agent publisher, const char *topic, uint64_t last,
+typedef void replay_end(void *arg, enum party publisher, const char *topic, uint64_t last,
                         uint64_t oldest, uint64_t stream);
 
 /* NULL when the publisher has no certificate here. */
-struct replay_client *bus_replay_connect(struct bus *b, enum agent publisher, bus_frames *on_frames,
+struct replay_client *bus_replay_connect(struct bus *b, enum party publisher, bus_frames *on_frames,
                                          replay_end *on_end, void *arg);
 void bus_replay_ask(struct replay_client *c, const char *topic, uint64_t from, uint32_t max);
 void bus_replay_disconnect(struct replay_client **c);

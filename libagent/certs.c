@@ -55,7 +55,7 @@ int certs_make(const char *dir, char why[CERTS_WHY_MAX])
 {
     int made = 0;
     for (int i = 0; i < AGENT_COUNT; i++) {
-        int n = make_one(dir, agent_name((enum agent)i), why);
+        int n = make_one(dir, party_name((enum party)i), why);
         if (n < 0)
             return n;
         made += n;

@@ -1,7 +1,7 @@
 /* certs - the CURVE certificates of an instance: who is who on the bus.
  *
  * DIR/NAME.cert (public) and DIR/NAME.cert_secret (mode 0600), czmq's format, with the metadata
- * name = NAME, which the broker finds on each message part.  NAME is any of enum agent: the seven agents,
+ * name = NAME, which the broker finds on each message part.  NAME is any of enum party: the seven agents,
  * broker, operator, guest.
  *
  * Errors:  negative enum err, with a text for people that names the file and the mend.

@@ -50,7 +50,7 @@ static void value_fini(struct value *v)
     *v = (struct value){.text = NULL};
 }
 
-static char *dup(const char *s)
+static char *copy(const char *s)
 {
     char *d = strdup(s);
     must(d != NULL);
@@ -89,7 +89,7 @@ static int parse_number(const char *text, dec_t *ret)
 
 static int split_words(struct value *v)
 {
-    v->words = dup(v->text);
+    v->words = copy(v->text);
     char *save = NULL;
     for (char *w = strtok_r(v->words, " \t,", &save); w != NULL; w = strtok_r(NULL, " \t,", &save)) {
         if (v->n_words == CONFIG_LIST_MAX)
@@ -164,7 +164,7 @@ static int find_key(const char *name, enum cfg *ret)
 
 static int set(struct config *c, enum cfg key, const char *text, const char *source, char *why)
 {
-    struct value v = {.text = dup(text), .source = dup(source)};
+    struct value v = {.text = copy(text), .source = copy(source)};
     int err = check_value(&config_keys[key], &v, source, why);
     if (err < 0) {
         value_fini(&v);

@@ -62,7 +62,7 @@ struct journal_io {
 
 struct journal_options {
     const char *dir;                        /* made when missing (its parent must exist) */
-    uint8_t     agent;                      /* enum agent; another one's journal is ERR_CONFIG */
+    uint8_t     agent;                      /* enum party; another one's journal is ERR_CONFIG */
     uint8_t     mode;                       /* 0 paper, 1 live; likewise */
     uint64_t    host;                       /* 0: unknown, not compared */
     uint8_t     account[16];                /* fingerprint; zeros: unknown, not compared */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "proto/err.h"
+#include "proto/text.h"
 
 #include "libagent/requests.h"
 
@@ -65,7 +66,7 @@ const struct parcel *requests_seen(struct requests *r, const char *id)
         if (strcmp(r->seen[i].id, id) == 0)
             return &r->seen[i].parcel;
     parcel_fini(&r->seen[r->next_seen].parcel);
-    strncpy(r->seen[r->next_seen].id, id, sizeof r->seen[0].id - 1);
+    TEXT_COPY(r->seen[r->next_seen].id, id);
     r->next_seen = (r->next_seen + 1) % SEEN_MAX;
     return NULL;
 }
@@ -81,7 +82,7 @@ void requests_answered(struct requests *r, const char *id, const char *topic, co
         must(p->body != NULL);
         memcpy(p->body, body, len);
         p->len = len;
-        strncpy(p->topic, topic, TOPIC_MAX);
+        TEXT_COPY(p->topic, topic);
         return;
     }
 }

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "proto/envelope.h"
+#include "proto/topics.h"
 
 enum turn_kind { TURN_CURSOR = 1, TURN_NOTE, TURN_OUTPUT, TURN_LAST, TURN_STATE, TURN_OUTBOX };
 

@@ -241,6 +241,8 @@ char *dec_format_places(dec_t a, int places, enum dec_round how, char *buf)
 {
     must(places >= 0 && places <= 20);
     dec_format(dec_round_places(a, places, how), buf);
+    if (strchr(buf, 'E') != NULL)
+        return buf; /* too large for plain text */
     char *point = strchr(buf, '.');
     int have = point != NULL ? (int)strlen(point + 1) : 0;
     size_t n = strlen(buf);
@@ -316,7 +318,8 @@ dec_t dec_round_to(dec_t a, dec_t step, enum dec_round how)
     if (dec_is_zero(rest))
         return a;
     bool neg = negative(rest), away = false;
-    int half = dec_cmp(dec_add(dec_abs(rest), dec_abs(rest)), step);
+    /* Not 2 rest against step: the double may have 35 digits, and rounding it makes false ties. */
+    int half = dec_cmp(dec_abs(rest), dec_sub(step, dec_abs(rest)));
     switch (how) {
     case DEC_DOWN:
         break;

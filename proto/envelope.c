@@ -42,7 +42,7 @@ int header_decode(const uint8_t bytes[HEADER_SIZE], struct header *ret)
         return ERR_RANGE;
     *ret = (struct header){
         .class = (enum durability)bytes[1],
-        .sender = (enum agent)bytes[2],
+        .sender = (enum party)bytes[2],
         .epoch = (uint32_t)get_le(bytes + 4, 4),
         .seq = get_le(bytes + 8, 8),
         .sent_ns = (int64_t)get_le(bytes + 16, 8),
@@ -56,7 +56,7 @@ int envelope_pack(const struct envelope *e, enum msg type, const void *msg, stru
     bool correlated = e->correlation_id[0] != '\0';
     wbuf_map(w, correlated ? 9 : 8);
     wbuf_str(w, "id", e->id);
-    wbuf_str(w, "from", agent_name(e->from));
+    wbuf_str(w, "from", party_name(e->from));
     wbuf_str(w, "to", e->to);
     wbuf_str(w, "type", msg_type_name(e->type));
     wbuf_str(w, "action", e->action);
@@ -93,7 +93,7 @@ static int read_fields(const msgpack_object *o, struct envelope *e)
 {
     char text[32];
     int err;
-    if ((err = get_uuid(o, "id", e->id)) < 0 || (err = GET_ENUM(o, "from", agent, &e->from)) < 0 ||
+    if ((err = get_uuid(o, "id", e->id)) < 0 || (err = GET_ENUM(o, "from", party, &e->from)) < 0 ||
         (err = mp_str(o, "to", e->to, sizeof e->to)) < 0 ||
         (err = GET_ENUM(o, "type", msg_type, &e->type)) < 0 ||
         (err = mp_str(o, "action", e->action, sizeof e->action)) < 0 ||
@@ -128,6 +128,8 @@ int envelope_unpack(struct envelope_parser *p, const void *body, size_t len, str
 
 int envelope_agrees(const struct envelope *e, const struct header *h)
 {
-    int64_t apart = e->timestamp_ms - h->sent_ns / 1000000;
-    return e->from == h->sender && apart >= -1 && apart <= 1 ? ERR_OK : ERR_PROTOCOL;
+    int64_t sent_ms = h->sent_ns / 1000000; /* the difference to a hostile timestamp could overflow */
+    return e->from == h->sender && e->timestamp_ms >= sent_ms - 1 && e->timestamp_ms <= sent_ms + 1
+               ? ERR_OK
+               : ERR_PROTOCOL;
 }

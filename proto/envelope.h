@@ -1,7 +1,7 @@
 /* envelope - a message on the wire: topic | header | body.
  *
  * Header, HEADER_SIZE bytes, little-endian:
- *   u8 version = 1, u8 class (enum durability), u8 sender (enum agent), u8 0, u32 epoch, u64 seq,
+ *   u8 version = 1, u8 class (enum durability), u8 sender (enum party), u8 0, u32 epoch, u64 seq,
  *   i64 sent (UTC ns), u32 ttl ms (0: none), 12 zero bytes
  * Body, a msgpack map with the fields
  *   id (36-character UUID), from, to, type, action, payload (map), timestamp (ms), priority, and
@@ -28,7 +28,7 @@
 
 struct header {
     enum durability class;
-    enum agent sender;
+    enum party sender;
     uint32_t epoch;
     uint64_t seq;
     int64_t sent_ns;
@@ -41,7 +41,7 @@ int header_decode(const uint8_t bytes[HEADER_SIZE], struct header *ret);
 
 struct envelope {
     char id[37];
-    enum agent from;
+    enum party from;
     char to[17];
     enum msg_type type;
     char action[49];

@@ -52,7 +52,9 @@ enum {
 #define F_INT(name)                wbuf_int(w, #name, m->name);
 #define F_DBL(name)                wbuf_dbl(w, #name, m->name);
 #define F_BOOL(name)               wbuf_bool(w, #name, m->name);
-#define F_BIN(name, size)          wbuf_bin(w, #name, m->name, m->name##_len);
+#define F_BIN(name, size)                                                                          \
+    must(m->name##_len <= (size));                                                                 \
+    wbuf_bin(w, #name, m->name, m->name##_len);
 #define F_SUB(name, sub)           wbuf_key(w, #name); sub_##sub##_pack(&m->name, w);
 #define F_LIST(name, sub, max)                                                                     \
     wbuf_key(w, #name);                                                                            \

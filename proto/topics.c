@@ -28,7 +28,7 @@ int topic_find(const char *text, enum topic *ret)
     return ERR_UNKNOWN;
 }
 
-bool topic_may_publish(enum topic topic, enum agent agent)
+bool topic_may_publish(enum topic topic, enum party agent)
 {
     return (unsigned)topic < TOPIC_COUNT && (unsigned)agent < AGENT_COUNT &&
            (topic_defs[topic].publishers & (1u << agent)) != 0;

@@ -29,6 +29,6 @@ extern const struct topic_def topic_defs[TOPIC_COUNT];
 
 /* ERR_UNKNOWN; ERR_SYNTAX for a text that no topic may have.  A prefix topic needs a non-empty rest. */
 int topic_find(const char *text, enum topic *ret);
-bool topic_may_publish(enum topic topic, enum agent agent);
+bool topic_may_publish(enum topic topic, enum party agent);
 
 #endif

@@ -109,7 +109,7 @@ static void fill_state(struct agent *a, struct msg_state_unified *m)
              state == SYS_EMERGENCY_STOP ? "ERROR" : up ? "ACTIVE" : "IDLE");
     int64_t now = mono_now().ns;
     for (int i = 0; i < REGISTRY_AGENTS; i++)
-        registry_view(&o->registry, (enum agent)i, now, &m->agents[m->agents_n++]);
+        registry_view(&o->registry, (enum party)i, now, &m->agents[m->agents_n++]);
 }
 
 /* The readable copies.  Neither is ever read back by the system. */
@@ -187,8 +187,8 @@ static void check_restarts(struct agent *a)
     int64_t window = config_int(agent_config(a), CFG_restart_window_s) * 1000000000;
     char text[96];
     for (int i = 0; most > 0 && i < REGISTRY_AGENTS; i++) {
-        int n = registry_restarts(&o->registry, (enum agent)i, window, mono_now().ns);
-        snprintf(text, sizeof text, "%s restarted %d times in %llds", agent_name((enum agent)i), n,
+        int n = registry_restarts(&o->registry, (enum party)i, window, mono_now().ns);
+        snprintf(text, sizeof text, "%s restarted %d times in %llds", party_name((enum party)i), n,
                  (long long)(window / 1000000000));
         if (n >= 2 * most && o->kept.state != SYS_EMERGENCY_STOP) {
             struct msg_emergency_stop m = {.cause = "RESTARTS", .close_positions = true};
@@ -222,16 +222,16 @@ static void look(void *arg)
         orch_event(a, EV_STARTED, "all agents are ready");
     if (o->kept.state == SYS_READY && ready && wish)
         orch_event(a, EV_BEGIN, "all agents are ready");
-    enum agent missing = registry_missing(&o->registry, agent_scaled_ms(a, HOLD_MS) * 1000000, now);
+    enum party missing = registry_missing(&o->registry, agent_scaled_ms(a, HOLD_MS) * 1000000, now);
     if (o->kept.state == SYS_TRADING && missing != AGENT_COUNT) {
         char text[96];
-        snprintf(text, sizeof text, "%s is not ready", agent_name(missing));
-        agent_degraded(a, SEVERITY_HIGH, agent_name(missing), "AGENT_DOWN", text);
+        snprintf(text, sizeof text, "%s is not ready", party_name(missing));
+        agent_degraded(a, SEVERITY_HIGH, party_name(missing), "AGENT_DOWN", text);
         orch_event(a, EV_HOLD, text);
     }
     if (ready)
         for (int i = 0; i < REGISTRY_AGENTS; i++)
-            agent_degraded_clear(a, agent_name((enum agent)i), "AGENT_DOWN");
+            agent_degraded_clear(a, party_name((enum party)i), "AGENT_DOWN");
     if (o->kept.state == SYS_PAUSED && o->kept.held && ready && wish)
         orch_event(a, EV_RELEASE, "all agents are ready again");
     if (changed)
@@ -248,7 +248,7 @@ void orch_on_heartbeat(struct agent *a, const struct event *e)
         return;
     bool restarted = registry_heartbeat(&o->registry, e->from, hb, e->header->epoch, mono_now().ns);
     if (restarted)
-        log_warn("agent.restarted", LOG_S("name", agent_name(e->from)), LOG_I("pid", hb->pid),
+        log_warn("agent.restarted", LOG_S("name", party_name(e->from)), LOG_I("pid", hb->pid),
                  LOG_I("epoch", e->header->epoch), LOG_S("action", "counted"));
     look(a);
 }
@@ -265,10 +265,10 @@ void orch_on_register(struct agent *a, const struct event *e)
         snprintf(answer.reason, sizeof answer.reason,
                  "protocol %lld, this system speaks %d; start the same version everywhere",
                  (long long)m->protocol, PROTOCOL_VERSION);
-        log_error("agent.refused", LOG_S("name", agent_name(e->from)), LOG_S("reason", answer.reason));
+        log_error("agent.refused", LOG_S("name", party_name(e->from)), LOG_S("reason", answer.reason));
     } else {
         answer.turn = o->registry.members[e->from].turn;
-        log_info("agent.registered", LOG_S("name", agent_name(e->from)), LOG_I("pid", m->pid),
+        log_info("agent.registered", LOG_S("name", party_name(e->from)), LOG_I("pid", m->pid),
                  LOG_I("epoch", m->epoch), LOG_B("turn", answer.turn));
     }
     struct reply_to to = agent_reply_to(e);
@@ -287,7 +287,7 @@ void orch_on_degraded(struct agent *a, const struct event *e)
 {
     const struct msg_health_degraded *m = e->msg;
     (void)a;
-    log_debug("health", LOG_S("from", agent_name(e->from)), LOG_S("component", m->component),
+    log_debug("health", LOG_S("from", party_name(e->from)), LOG_S("component", m->component),
               LOG_S("code", m->code), LOG_B("cleared", m->cleared));
 }
 
@@ -303,7 +303,7 @@ void orch_on_emergency(struct agent *a, const struct event *e)
 
 static void on_status(struct agent *a, void *arg, int err, const struct event *e)
 {
-    const char *name = agent_name((enum agent)(intptr_t)arg);
+    const char *name = party_name((enum party)(intptr_t)arg);
     (void)e;
     if (err < 0)
         agent_degraded(a, SEVERITY_HIGH, name, "NO_ANSWER", "did not answer the health check in time");
@@ -318,7 +318,7 @@ static void check_health(void *arg)
     const struct msg_agent_status ask = {0};
     for (int i = 0; i < REGISTRY_AGENTS; i++)
         if (i != AGENT_ORCHESTRATOR && o->registry.members[i].life != LIFE_DOWN)
-            agent_request(a, (enum agent)i, MSG_AGENT_STATUS, &ask, REQUEST_DEADLINE_MS, on_status,
+            agent_request(a, (enum party)i, MSG_AGENT_STATUS, &ask, REQUEST_DEADLINE_MS, on_status,
                           (void *)(intptr_t)i);
     struct statvfs fs;
     int64_t least = config_int(agent_config(a), CFG_disk_min_mib);

@@ -1,10 +1,12 @@
 /* registry - see registry.h */
 #include <string.h>
 
+#include "proto/text.h"
+
 #include "agents/orchestrator/registry.h"
 
 /* What each agent needs before it warms up; AGENT_COUNT: nothing. */
-static const enum agent needs[REGISTRY_AGENTS] = {
+static const enum party needs[REGISTRY_AGENTS] = {
     [AGENT_ORCHESTRATOR] = AGENT_COUNT,     [AGENT_AUDIT] = AGENT_COUNT,
     [AGENT_DATA] = AGENT_AUDIT,             [AGENT_SIGNAL] = AGENT_DATA,
     [AGENT_RISK] = AGENT_SIGNAL,            [AGENT_EXECUTION] = AGENT_RISK,
@@ -16,7 +18,7 @@ static bool is_ready(const struct member *m)
     return m->life == LIFE_READY || m->life == LIFE_ACTIVE;
 }
 
-void registry_init(struct registry *r, enum agent self, int64_t now_ns)
+void registry_init(struct registry *r, enum party self, int64_t now_ns)
 {
     *r = (struct registry){.self = self};
     for (int i = 0; i < REGISTRY_AGENTS; i++)
@@ -32,7 +34,7 @@ static void set_life(struct member *m, enum life life, int64_t now_ns)
         m->not_ready_ns = now_ns;
 }
 
-bool registry_heartbeat(struct registry *r, enum agent who, const struct msg_agent_hb *hb, int64_t epoch,
+bool registry_heartbeat(struct registry *r, enum party who, const struct msg_agent_hb *hb, int64_t epoch,
                         int64_t now_ns)
 {
     if (who >= REGISTRY_AGENTS)
@@ -70,7 +72,7 @@ bool registry_update(struct registry *r, int64_t dead_ns, int64_t now_ns)
     return changed;
 }
 
-void registry_planned(struct registry *r, enum agent who)
+void registry_planned(struct registry *r, enum party who)
 {
     r->members[who].planned = true;
 }
@@ -83,17 +85,17 @@ bool registry_all_ready(const struct registry *r)
     return true;
 }
 
-enum agent registry_missing(const struct registry *r, int64_t grace_ns, int64_t now_ns)
+enum party registry_missing(const struct registry *r, int64_t grace_ns, int64_t now_ns)
 {
     for (int i = 0; i < REGISTRY_AGENTS; i++) {
         const struct member *m = &r->members[i];
         if ((int)r->self != i && m->not_ready_ns != 0 && now_ns - m->not_ready_ns > grace_ns)
-            return (enum agent)i;
+            return (enum party)i;
     }
     return AGENT_COUNT;
 }
 
-int registry_restarts(const struct registry *r, enum agent who, int64_t window_ns, int64_t now_ns)
+int registry_restarts(const struct registry *r, enum party who, int64_t window_ns, int64_t now_ns)
 {
     const struct member *m = &r->members[who];
     int n = 0;
@@ -102,12 +104,12 @@ int registry_restarts(const struct registry *r, enum agent who, int64_t window_n
     return n;
 }
 
-void registry_view(const struct registry *r, enum agent who, int64_t now_ns, struct sub_agent_view *ret)
+void registry_view(const struct registry *r, enum party who, int64_t now_ns, struct sub_agent_view *ret)
 {
     const struct member *m = &r->members[who];
     *ret = (struct sub_agent_view){
         .life = m->life, .turn = m->turn, .pid = m->pid, .restarts = m->restarts,
         .age_ms = m->heard_ns == 0 ? -1 : (now_ns - m->heard_ns) / 1000000,
     };
-    strncpy(ret->name, agent_name(who), sizeof ret->name - 1);
+    TEXT_COPY(ret->name, party_name(who));
 }

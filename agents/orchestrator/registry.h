@@ -33,24 +33,24 @@ struct member {
 };
 
 struct registry {
-    enum agent self;
+    enum party self;
     struct member members[REGISTRY_AGENTS];
 };
 
-void registry_init(struct registry *r, enum agent self, int64_t now_ns);
+void registry_init(struct registry *r, enum party self, int64_t now_ns);
 /* True when it shows an unplanned restart. */
-bool registry_heartbeat(struct registry *r, enum agent who, const struct msg_agent_hb *hb, int64_t epoch,
+bool registry_heartbeat(struct registry *r, enum party who, const struct msg_agent_hb *hb, int64_t epoch,
                         int64_t now_ns);
 /* Mark the silent ones as down and give turns; true when anything changed. */
 bool registry_update(struct registry *r, int64_t dead_ns, int64_t now_ns);
-void registry_planned(struct registry *r, enum agent who);
+void registry_planned(struct registry *r, enum party who);
 
 /* All seven are ready or active. */
 bool registry_all_ready(const struct registry *r);
 /* One that has not been ready for longer than grace_ns, or AGENT_COUNT. */
-enum agent registry_missing(const struct registry *r, int64_t grace_ns, int64_t now_ns);
+enum party registry_missing(const struct registry *r, int64_t grace_ns, int64_t now_ns);
 /* Unplanned restarts of `who` within the window. */
-int registry_restarts(const struct registry *r, enum agent who, int64_t window_ns, int64_t now_ns);
-void registry_view(const struct registry *r, enum agent who, int64_t now_ns, struct sub_agent_view *ret);
+int registry_restarts(const struct registry *r, enum party who, int64_t window_ns, int64_t now_ns);
+void registry_view(const struct registry *r, enum party who, int64_t now_ns, struct sub_agent_view *ret);
 
 #endif
