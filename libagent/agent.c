@@ -378,6 +378,18 @@ static void begin_stop(struct agent *a, const char *why)
     finish(a);
 }
 
+void agent_stop_effect(struct agent *a, void *arg)
+{
+    (void)arg;
+    begin_stop(a, "asked over the bus");
+}
+
+void agent_restart(struct agent *a, const char *why)
+{
+    log_info("restarting", LOG_S("why", why));
+    agent_effect(a, agent_stop_effect, NULL);
+}
+
 void agent_fail(struct agent *a, const char *why)
 {
     log_error("failed", LOG_S("why", why), LOG_S("action", "ending this process"));

@@ -144,6 +144,9 @@ void agent_degraded_clear(struct agent *a, const char *component, const char *co
 /* End the process as failed, in order (exit 1). */
 void agent_fail(struct agent *a, const char *why);
 
+/* End in order, to be started again by the process manager, after what is queued is done. */
+void agent_restart(struct agent *a, const char *why);
+
 /* Tell the skeleton that market data of this exchange time was heard (freshness in heartbeats). */
 void agent_fresh(struct agent *a);
 

@@ -102,6 +102,7 @@ struct agent {
 
 /* agent.c */
 void agent_heartbeat(struct agent *a);
+void agent_stop_effect(struct agent *a, void *arg);
 void agent_usage(int64_t *rss_kb, int64_t *cpu_ms);
 
 /* agent_in.c */

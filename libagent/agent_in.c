@@ -127,6 +127,32 @@ static void answer_status(struct agent *a, const struct event *e)
     agent_reply(a, &to, MSG_AGENT_STATUS_REPLY, &m);
 }
 
+/* By the orchestrator or the operator; the process manager starts it again. */
+static void answer_stop(struct agent *a, const struct event *e)
+{
+    const struct msg_agent_stop *m = e->msg;
+    bool allowed = e->from == AGENT_ORCHESTRATOR || e->from == AGENT_OPERATOR;
+    struct msg_operator_reply answer = {.accepted = allowed, .system_state = a->system};
+    TEXT_COPY(answer.text, allowed ? "stopping" : "only the orchestrator and the operator may ask this");
+    struct reply_to to = agent_reply_to(e);
+    agent_reply(a, &to, MSG_OPERATOR_REPLY, &answer);
+    if (!allowed)
+        return;
+    log_info("stop.asked", LOG_S("by", party_name(e->from)), LOG_S("reason", m->reason));
+    agent_effect(a, agent_stop_effect, NULL);
+}
+
+static on_event *find_request(const struct agent *a, enum msg type)
+{
+    static const struct route requests[] = {
+        {MSG_AGENT_STATUS, answer_status},
+        {MSG_AGENT_STOP, answer_stop},
+        ROUTES_END
+    };
+    on_event *on = find_route(requests, type);
+    return on != NULL ? on : find_route(a->def->requests, type);
+}
+
 static void on_request(struct agent *a, const struct event *e)
 {
     if (strcmp(e->env->to, a->name) != 0)
@@ -137,7 +163,7 @@ static void on_request(struct agent *a, const struct event *e)
             agent_send_parcel(a, again);
         return;
     }
-    on_event *on = e->type == MSG_AGENT_STATUS ? answer_status : find_route(a->def->requests, e->type);
+    on_event *on = find_request(a, e->type);
     if (on != NULL) {
         on(a, e);
         return;

@@ -384,7 +384,7 @@ int agent_recover(struct agent *a, char why[CONFIG_WHY_MAX])
     const struct journal_options options = {.dir = dir, .agent = (uint8_t)a->def->id};
     int err = journal_open(&options, &a->journal);
     if (err < 0) {
-        snprintf(why, CONFIG_WHY_MAX, "%s: %.150s", dir,
+        snprintf(why, CONFIG_WHY_MAX, "%.60s: %.150s", dir,
                  err == ERR_BUSY ? "another process of this agent is running on this instance"
                                  : journal_error());
         return err;
@@ -394,7 +394,7 @@ int agent_recover(struct agent *a, char why[CONFIG_WHY_MAX])
     struct journal_recovery found;
     err = journal_recover(a->journal, &visitor, &found);
     if (err < 0) {
-        snprintf(why, CONFIG_WHY_MAX, "%s: %.40s: %.150s", dir, err_text(err), journal_error());
+        snprintf(why, CONFIG_WHY_MAX, "%.60s: %.40s: %.140s", dir, err_text(err), journal_error());
         return err;
     }
     log_info("journal.recovered", LOG_I("lsn", found.last_lsn), LOG_I("records", found.records),

@@ -18,7 +18,7 @@
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
 static const char *program = "?";
-static enum log_level threshold = LOG_INFO;
+static enum log_level threshold = LEVEL_INFO;
 static int64_t errors, warnings;
 
 struct line {
@@ -85,7 +85,7 @@ void log_init(const char *name)
 
 int log_set_level(const char *level)
 {
-    for (int i = LOG_DEBUG; i <= LOG_ERROR; i++) {
+    for (int i = LEVEL_DEBUG; i <= LEVEL_ERROR; i++) {
         if (strcmp(level, level_names[i]) == 0) {
             threshold = (enum log_level)i;
             return ERR_OK;
@@ -96,8 +96,8 @@ int log_set_level(const char *level)
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
-    errors += level == LOG_ERROR;
-    warnings += level == LOG_WARN;
+    errors += level == LEVEL_ERROR;
+    warnings += level == LEVEL_WARN;
     if (level < threshold)
         return;
 

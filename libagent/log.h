@@ -15,7 +15,7 @@
 
 #define LOG_LINE_MAX 2048
 
-enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+enum log_level { LEVEL_DEBUG, LEVEL_INFO, LEVEL_WARN, LEVEL_ERROR };
 
 struct log_field {
     const char *key;            /* NULL ends the list */
@@ -37,10 +37,10 @@ int  log_set_level(const char *level);
 void log_write(enum log_level level, const char *event, const struct log_field *fields);
 #define LOG_NONE { .key = 0 }   /* for a line without fields: C11 wants at least one argument */
 #define LOG_FIELDS(...) (const struct log_field[]){ __VA_ARGS__, { .key = 0 } }
-#define log_debug(event, ...) log_write(LOG_DEBUG, event, LOG_FIELDS(__VA_ARGS__))
-#define log_info(event, ...)  log_write(LOG_INFO,  event, LOG_FIELDS(__VA_ARGS__))
-#define log_warn(event, ...)  log_write(LOG_WARN,  event, LOG_FIELDS(__VA_ARGS__))
-#define log_error(event, ...) log_write(LOG_ERROR, event, LOG_FIELDS(__VA_ARGS__))
+#define log_debug(event, ...) log_write(LEVEL_DEBUG, event, LOG_FIELDS(__VA_ARGS__))
+#define log_info(event, ...)  log_write(LEVEL_INFO,  event, LOG_FIELDS(__VA_ARGS__))
+#define log_warn(event, ...)  log_write(LEVEL_WARN,  event, LOG_FIELDS(__VA_ARGS__))
+#define log_error(event, ...) log_write(LEVEL_ERROR, event, LOG_FIELDS(__VA_ARGS__))
 
 /* Lines written so far at level error, and at warn: for heartbeats. */
 int64_t log_errors(void);

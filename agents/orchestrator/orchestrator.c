@@ -4,6 +4,7 @@
  * word) and takes the event of the state machine that follows; nothing depends on having seen an edge.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,13 +12,14 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <jansson.h>
+
 #include "libagent/clock.h"
 #include "libagent/log.h"
 #include "libagent/timers.h"
 #include "proto/err.h"
 
 #include "agents/orchestrator/orchestrator.h"
-#include "agents/orchestrator/supervisor.h"
 
 #define NOTE_STATE     1
 #define NOTE_TASK      2
@@ -27,6 +29,7 @@
 #define LOOK_MS        100
 #define QUEUE_MS       1000
 #define HOLD_MS        3000     /* an agent not ready for so long holds trading */
+#define HUNG_MS        5000     /* silent for so long while its process lives: killed */
 #define LATCH_FILE     "STOP"
 #define STATE_FILE     "state.json"
 
@@ -124,24 +127,33 @@ static void write_state_file(const char *json)
         rename(STATE_FILE ".tmp", STATE_FILE);
 }
 
+static void ignore_result(void *arg, int err)
+{
+    (void)arg;                  /* the next copy follows; the store reports its own state */
+    (void)err;
+}
+
 static void copy_state(struct agent *a, const struct msg_state_unified *m)
 {
     struct orchestrator *o = agent_state(a);
-    char value[DEC_TEXT_MAX], json[1024];
-    snprintf(json, sizeof json,
-             "{\"version\":1,\"timestamp_ms\":%lld,\"ttl_s\":30,\"system_state\":\"%s\",\"reason\":\"%s\","
-             "\"brain\":\"%s\",\"miner\":\"%s\",\"ecosystem\":\"%s\",\"running\":%s,"
-             "\"miner_gamma\":%.6f,\"miner_cascade\":%.6f,\"miner_kappa\":%.6f,\"gamma_valid\":%s,"
-             "\"lighthouse\":%s,\"portfolio_value\":\"%s\",\"positions_open\":%lld,\"cycles\":%lld,"
-             "\"runtime_ms\":%lld}\n",
-             (long long)(agent_now_ns(a) / 1000000), system_state_name(m->system_state), m->reason,
-             m->brain, m->miner, m->ecosystem, m->running ? "true" : "false", m->miner_gamma,
-             m->miner_cascade, m->miner_kappa, m->gamma_valid ? "true" : "false",
-             m->lighthouse ? "true" : "false", dec_format(m->portfolio_value, value),
-             (long long)m->positions_open, (long long)m->cycles, (long long)m->runtime_ms);
+    char value[DEC_TEXT_MAX];
+    json_t *all = json_pack(
+        "{s:i, s:I, s:i, s:s, s:s, s:s, s:s, s:s, s:b, s:f, s:f, s:f, s:b, s:b, s:s, s:I, s:I, s:I}",
+        "version", 1, "timestamp_ms", (json_int_t)(agent_now_ns(a) / 1000000), "ttl_s", 30,
+        "system_state", system_state_name(m->system_state), "reason", m->reason, "brain", m->brain,
+        "miner", m->miner, "ecosystem", m->ecosystem, "running", m->running, "miner_gamma",
+        m->miner_gamma, "miner_cascade", m->miner_cascade, "miner_kappa", m->miner_kappa,
+        "gamma_valid", m->gamma_valid, "lighthouse", m->lighthouse, "portfolio_value",
+        dec_format(m->portfolio_value, value), "positions_open", (json_int_t)m->positions_open,
+        "cycles", (json_int_t)m->cycles, "runtime_ms", (json_int_t)m->runtime_ms);
+    char *json = all != NULL ? json_dumps(all, JSON_COMPACT) : NULL;
+    json_decref(all);
+    if (json == NULL)
+        return;                 /* a copy for readers: the next one will do */
     write_state_file(json);
     if (o->store != NULL && store_state(o->store) == STORE_UP)
-        store_set(o->store, "state", json, strlen(json), NULL, NULL);
+        store_set(o->store, "state", json, strlen(json), ignore_result, NULL);
+    free(json);
 }
 
 void orch_publish_state(struct agent *a)
@@ -203,6 +215,27 @@ static void check_restarts(struct agent *a)
     }
 }
 
+/* A process that lives and says nothing is stuck or stopped; its own watchdog cannot help a stopped one.
+ * Killed, the process manager starts it again.  Only a process that is what its heartbeat said it was. */
+static void kill_hung(const struct registry *r, int64_t after_ns, int64_t now_ns)
+{
+    for (int i = 0; i < REGISTRY_AGENTS; i++) {
+        const struct member *m = &r->members[i];
+        if (i == AGENT_ORCHESTRATOR || m->pid <= 0 || m->life != LIFE_DOWN || now_ns - m->heard_ns < after_ns)
+            continue;
+        char path[64], exe[256], name[64];
+        snprintf(path, sizeof path, "/proc/%lld/exe", (long long)m->pid);
+        snprintf(name, sizeof name, "/enigma-%s", party_name((enum party)i));
+        ssize_t n = readlink(path, exe, sizeof exe - 1);
+        size_t len = strlen(name);
+        if (n < (ssize_t)len || memcmp(exe + n - len, name, len) != 0)
+            continue;
+        log_error("agent.hung", LOG_S("name", party_name((enum party)i)), LOG_I("pid", m->pid),
+                  LOG_S("action", "killed, to be started again"));
+        kill((pid_t)m->pid, SIGKILL);
+    }
+}
+
 /* What follows from what is, in order of weight. */
 static void look(void *arg)
 {
@@ -215,6 +248,7 @@ static void look(void *arg)
     if (o->latch && o->kept.state != SYS_EMERGENCY_STOP && o->kept.state != SYS_SHUTDOWN)
         orch_event(a, EV_EMERGENCY, "the STOP file is there");
     check_restarts(a);
+    kill_hung(&o->registry, agent_scaled_ms(a, HUNG_MS) * 1000000, now);
 
     bool ready = registry_all_ready(&o->registry);
     bool wish = machine_wants_trading(o->kept.commanded, (enum verb)o->kept.last_verb, o->latch);
@@ -297,6 +331,19 @@ void orch_on_emergency(struct agent *a, const struct event *e)
     char text[96];
     snprintf(text, sizeof text, "%s: %.60s", m->cause, m->text);
     orch_event(a, EV_EMERGENCY, text);
+}
+
+/* A worker says what became of a task. */
+void orch_on_task(struct agent *a, const struct event *e)
+{
+    struct orchestrator *o = agent_state(a);
+    const struct msg_task *m = e->msg;
+    const struct task_entry *t = tasks_find(&o->tasks, m->task_id);
+    if (t == NULL || (m->state != TASK_DONE && m->state != TASK_FAILED))
+        return;
+    const struct task_entry done = *t;
+    tasks_done(&o->tasks, done.id);
+    agent_note(a, NOTE_TASK_DONE, &done, sizeof done, false);
 }
 
 /* ---- deep health check ---- */
@@ -435,7 +482,6 @@ void orch_start(struct agent *a)
     };
     must(store_open(&options, &o->store) == ERR_OK);
     o->queue = queue_new(o->store, (int)config_int(agent_config(a), CFG_max_concurrent_tasks));
-    o->supervisor = supervisor_new(agent_loop(a));
     struct loop *l = agent_loop(a);
     int64_t health_ms = config_int(agent_config(a), CFG_health_check_s) * 1000;
     o->timer_state = loop_timer_new(l, STATE_PERIOD_MS, STATE_PERIOD_MS, true, on_timer_state, a);
@@ -453,7 +499,6 @@ void orch_drain(struct agent *a)
 void orch_fini(struct agent *a)
 {
     struct orchestrator *o = agent_state(a);
-    supervisor_destroy(&o->supervisor);
     store_close(&o->store);
     queue_destroy(&o->queue);
 }

@@ -13,8 +13,6 @@
 #include "libagent/queue.h"
 #include "libagent/store.h"
 
-struct supervisor;
-
 /* What is kept: written whole with each change (a note of the journal). */
 struct orch_kept {
     int32_t version;
@@ -32,7 +30,6 @@ struct orchestrator {
     struct tasks tasks;
     struct store *store;
     struct queue *queue;
-    struct supervisor *supervisor;
     struct msg_signal_state miner;      /* newest of the signal agent */
     bool miner_known;
     dec_t equity;
@@ -57,6 +54,7 @@ void orch_on_heartbeat(struct agent *a, const struct event *e);
 void orch_on_signal_state(struct agent *a, const struct event *e);
 void orch_on_degraded(struct agent *a, const struct event *e);
 void orch_on_emergency(struct agent *a, const struct event *e);
+void orch_on_task(struct agent *a, const struct event *e);
 void orch_on_register(struct agent *a, const struct event *e);
 
 /* Take an event of the state machine; ERR_STATE when it is not allowed in the present state. */

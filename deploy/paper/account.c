@@ -76,7 +76,7 @@ void position_show(const struct position *p, const struct contract *c, dec_t mar
     v.funding = p->funding;
     v.realised_gross = p->realised_gross;
     v.leverage = p->leverage;
-    v.id = p->id;
+    v.id = p->id < 0 ? -p->id : p->id;
     v.opened_ns = p->opened_ns;
     dec_t size = dec_mul(dec_int(p->qty), c->multiplier);
     dec_t n = dec_abs(size);

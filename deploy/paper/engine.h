@@ -27,7 +27,7 @@
 #define ENGINE_ACCOUNTS_MAX 16
 #define OID_MAX 40
 #define REMARK_MAX 100
-#define NAME_MAX_ 32
+#define ACCOUNT_NAME_MAX 32
 #define ENGINE_MSG_MAX 160
 #define ENGINE_NEVER INT64_MAX
 
@@ -44,7 +44,7 @@ enum order_state { ORDER_STOP, ORDER_OPEN, ORDER_DONE }; /* untriggered stop, in
 /* ---- what is stored: plain structs, also the log's records ---------------------------------- */
 
 struct account {
-    char name[NAME_MAX_];
+    char name[ACCOUNT_NAME_MAX];
     dec_t cash;             /* walletBalance */
     dec_t deposits;         /* cash - deposits = fees, funding and profit so far */
     dec_t fees, funding, realised; /* fees > 0 paid; funding > 0 received; gross profit realised */
@@ -98,7 +98,7 @@ struct position {           /* isolated, one-way */
     int32_t leverage;       /* of the last order that added */
     int64_t open_lots, close_lots;
     dec_t open_value, close_value; /* sums of this opening, for the history row */
-    int64_t id;
+    int64_t id;             /* its sign is the side this opening had */
 };
 
 struct closed_position {
@@ -274,7 +274,8 @@ const struct funding_row *engine_funding_at(const struct engine *e, size_t i);
 bool engine_listed(const struct engine *e, int sym);        /* sym in this instance's universe */
 enum contract_status engine_status(const struct engine *e, int sym);
 void engine_set_status(struct engine *e, int sym, enum contract_status s); /* sym -1: all */
-/* Best first, combined with client orders; consistent with *ret_sequence. */
+/* Best first, combined with client orders; consistent with *ret_sequence.  *n_bids and *n_asks: room
+ * on entry, levels on return (NULL when not wanted). */
 void engine_book(const struct engine *e, int sym, struct level *bids, size_t *n_bids,
                  struct level *asks, size_t *n_asks, int64_t *ret_sequence);
 /* Last up to max (<= 100) trades, newest first. */

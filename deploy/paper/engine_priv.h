@@ -91,6 +91,7 @@ struct engine {
     int position_dirty[ENGINE_ACCOUNTS_MAX][CONTRACTS_MAX]; /* 1 + reason */
     struct persist *log;
     int64_t last_sync_ns;
+    size_t rewritten;               /* size of the log when it was last rewritten */
     struct init_record init;
 };
 

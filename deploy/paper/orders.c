@@ -228,7 +228,7 @@ static void settle(struct engine *e, struct order *o, struct fill *f)
         if (p->qty == 0) {
             p->opened_ns = e->server_ns;
             p->opened_market_ns = e->now_ns;
-            p->id = o->side * ++e->next_row;    /* sign: the position's side */
+            p->id = o->side * e->next_row++;    /* sign: the position's side */
         }
         position_add(p, c, o->side, f->lots, f->px, o->leverage);
     } else {

@@ -3,13 +3,13 @@
 #include <math.h>
 #include <string.h>
 
-#define MINUTE_SD 0.0012        /* of the common factor at h = 0 */
+#define MINUTE_SD 0.00095       /* of the common factor at h = 0 */
 #define FAST_PHI 0.97
 #define FAST_SD 0.40
 #define SLOW_PHI 0.9995
 #define SLOW_SD 0.22
-#define DRIFT_PHI 0.985
-#define DRIFT_SD 0.14           /* of F's own sd */
+#define DRIFT_PHI 0.95
+#define DRIFT_SD 0.12           /* of F's own sd */
 #define PULL 1e-5               /* towards the start, per minute: prices stay plausible for years */
 #define EXTREME 0.55            /* share of the minute's sd that the bridge moves inside the bar */
 #define MIN_LOTS 4              /* a bar must print open, high, low and close */

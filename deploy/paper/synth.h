@@ -1,7 +1,7 @@
 /* synth - the synthetic market, one minute after the other, deterministic per seed.
  *
  * Model: minute log-returns r_i = s (beta_i F + idio_i e_i), F and e_i Student-t with 4 degrees of
- * freedom (fat tails), F with a slowly turning drift (trends and reversals); s = 0.12 % x exp(h) x
+ * freedom (fat tails), F with a slowly turning drift (trends and reversals); s = 0.095 % x exp(h) x
  * the cycle of the day, h the sum of a fast and a slow AR(1) (volatility in clusters).  High and low
  * are drawn from the law of the extremes of a Brownian bridge; volume is log-normal and follows
  * volatility and |r|.  A bar opens at the close before.  Figures: the data notes' statistics.

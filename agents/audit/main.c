@@ -1,0 +1,10 @@
+/* audit */
+#include "libagent/agent.h"
+
+static const struct route routes[] = {ROUTES_END};
+
+int main(int argc, char **argv)
+{
+    const struct agent_def def = {.id = AGENT_AUDIT, .routes = routes};
+    return agent_main(&def, argc, argv);
+}

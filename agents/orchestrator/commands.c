@@ -1,0 +1,152 @@
+/* commands - what the operator asks; see orchestrator.h
+ *
+ * The request is answered after its effect is journalled; a repeated request (same id) gets the same
+ * answer and acts once.  What was accepted is said on operator.command, for those who act on it.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "libagent/log.h"
+#include "proto/err.h"
+#include "proto/text.h"
+
+#include "agents/orchestrator/orchestrator.h"
+
+#define STOP_DEADLINE_MS_ASK 3000
+
+static void answer(struct agent *a, const struct reply_to *to, bool accepted, const char *text)
+{
+    struct orchestrator *o = agent_state(a);
+    struct msg_operator_reply m = {.accepted = accepted, .system_state = (enum system_state)o->kept.state};
+    TEXT_COPY(m.text, text);
+    agent_reply(a, to, MSG_OPERATOR_REPLY, &m);
+}
+
+/* ---- restart: the agent ends in order, the process manager starts it again ---- */
+
+static void on_stopping(struct agent *a, void *arg, int err, const struct event *e)
+{
+    (void)a;
+    (void)e;
+    if (err < 0)
+        log_warn("restart.no_answer", LOG_S("name", party_name((enum party)(intptr_t)arg)),
+                 LOG_S("action", "killed when it stays silent"));
+}
+
+static void restart(struct agent *a, const struct reply_to *to, const struct msg_operator_command *m)
+{
+    struct orchestrator *o = agent_state(a);
+    enum party who;
+    if (party_parse(m->agent, &who) < 0 || who >= REGISTRY_AGENTS) {
+        answer(a, to, false, "no such agent; one of orchestrator data signal risk execution optimizer audit");
+        return;
+    }
+    if (who == AGENT_ORCHESTRATOR) {
+        answer(a, to, true, "restarting myself");
+        agent_restart(a, "the operator asked");
+        return;
+    }
+    struct msg_agent_stop stop;
+    TEXT_COPY(stop.reason, "restart by the operator");
+    registry_planned(&o->registry, who);
+    agent_request(a, who, MSG_AGENT_STOP, &stop, STOP_DEADLINE_MS_ASK, on_stopping, (void *)(intptr_t)who);
+    answer(a, to, true, "restarting");
+}
+
+/* ---- the switches ---- */
+
+static bool event_of(enum verb verb, enum system_state state, enum machine_event *ret)
+{
+    switch (verb) {
+    case VERB_PAUSE:
+        *ret = EV_PAUSE;
+        return true;
+    case VERB_RESUME:
+        *ret = state == SYS_EMERGENCY_STOP ? EV_ACKNOWLEDGE : EV_RESUME;
+        return true;
+    case VERB_STOP:
+        *ret = EV_STOP;
+        return true;
+    case VERB_FLATTEN:
+        *ret = EV_FLATTEN;
+        return true;
+    case VERB_EMERGENCY:
+        *ret = EV_EMERGENCY;
+        return true;
+    case VERB_SHUTDOWN:
+        *ret = EV_SHUTDOWN;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void publish_command(struct agent *a, const struct msg_operator_command *m)
+{
+    agent_publish(a, TOPIC_OPERATOR_COMMAND, NULL, MSG_OPERATOR_COMMAND, m, NULL);
+    if (m->verb != VERB_EMERGENCY)
+        return;
+    struct msg_emergency_stop stop = {.close_positions = true};
+    TEXT_COPY(stop.cause, "MANUAL");
+    TEXT_COPY(stop.text, m->reason);
+    agent_publish(a, TOPIC_EMERGENCY_STOP, NULL, MSG_EMERGENCY_STOP, &stop, NULL);
+}
+
+static void change_state(struct agent *a, const struct reply_to *to, const struct msg_operator_command *m,
+                         enum machine_event ev)
+{
+    struct orchestrator *o = agent_state(a);
+    char text[160];
+    if (m->verb == VERB_RESUME && o->latch) {
+        answer(a, to, false, "the STOP file is there; remove it first, then resume");
+        return;
+    }
+    if (m->verb == VERB_RESUME && !registry_all_ready(&o->registry)) {
+        answer(a, to, false, "not all agents are ready; see `enigma status`");
+        return;
+    }
+    enum system_state now;
+    if (machine_next((enum system_state)o->kept.state, ev, &now) < 0) {
+        snprintf(text, sizeof text, "%s is not possible in state %s", verb_name(m->verb),
+                 system_state_name((enum system_state)o->kept.state));
+        answer(a, to, false, text);
+        return;
+    }
+    if (ev != EV_ACKNOWLEDGE) { /* it leads to READY and no further: that needs another resume */
+        o->kept.commanded = 1;
+        o->kept.last_verb = (int32_t)m->verb;
+    } else {
+        o->kept.commanded = 1;
+        o->kept.last_verb = VERB_STOP;
+    }
+    char reason[96];
+    snprintf(reason, sizeof reason, "operator: %s%s%.60s", verb_name(m->verb), *m->reason ? ", " : "", m->reason);
+    orch_event(a, ev, reason);
+    publish_command(a, m);
+    answer(a, to, true, system_state_name((enum system_state)o->kept.state));
+}
+
+void orch_on_command(struct agent *a, const struct event *e)
+{
+    const struct msg_operator_command *m = e->msg;
+    struct orchestrator *o = agent_state(a);
+    struct reply_to to = agent_reply_to(e);
+    log_info("operator.command", LOG_S("verb", verb_name(m->verb)), LOG_S("symbol", m->symbol),
+             LOG_S("agent", m->agent), LOG_S("reason", m->reason), LOG_S("id", e->env->id));
+    if (e->from != AGENT_OPERATOR) {
+        answer(a, &to, false, "only the operator commands");
+        return;
+    }
+    struct msg_operator_command named = *m;
+    TEXT_COPY(named.command_id, e->env->id);
+    enum machine_event ev;
+    if (m->verb == VERB_RESTART) {
+        restart(a, &to, m);
+    } else if (m->verb == VERB_CLOSE || (m->verb == VERB_PAUSE && (*m->symbol || *m->strategy)) ||
+               (m->verb == VERB_RESUME && (*m->symbol || *m->strategy))) {
+        publish_command(a, &named);     /* risk and execution act on one symbol or strategy */
+        answer(a, &to, true, "passed on");
+    } else if (event_of(m->verb, (enum system_state)o->kept.state, &ev)) {
+        change_state(a, &to, &named, ev);
+    }
+}

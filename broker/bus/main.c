@@ -1,0 +1,430 @@
+/* bus - the message broker: two pairs of XSUB/XPUB, and nobody says what is not his to say.
+ *
+ * Hears:   everything that is published, on sock/event.pub and sock/market.pub
+ * Says:    the same on sock/event.sub and sock/market.sub, when the sender's certificate has the right to
+ *          (broker/rights.h); about itself agent.hb, broker.stats, and health.degraded for refusals
+ * Keeps:   counters; no message, no state
+ * If lost: what is durable is in the publishers' journals, who fetch from one another; it is restarted
+ *
+ * It subscribes to everything at XSUB once and filters at XPUB, so that a refused publication is seen
+ * and counted.  No ZMQ_XPUB_NODROP: a subscriber that stops reading loses messages, and nobody else.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <czmq.h>
+
+#include "libagent/bus.h"
+#include "libagent/certs.h"
+#include "libagent/clock.h"
+#include "libagent/log.h"
+#include "libagent/loop.h"
+#include "libagent/timers.h"
+#include "proto/err.h"
+#include "proto/text.h"
+#include "proto/uuid.h"
+
+#include "broker/rights.h"
+
+#define MAX_FRAME       (ENVELOPE_MAX + 1024)
+#define FORWARD_MAX     512     /* messages of one pair per turn */
+#define REFUSALS_MAX    64      /* (sender, topic, verdict) counted apart; more share the last */
+#define REPORT_MS       1000    /* between two reports of one refusal */
+#define EXIT_BUSY       75
+#define EXIT_CONFIG     78
+
+struct pair {
+    const char *name;
+    int socket;                 /* enum topic_socket */
+    int hwm;
+    zsock_t *in, *out;
+    struct loop_watch *watch_in, *watch_out;
+};
+
+struct refusal {
+    char sender[17];
+    char topic[TOPIC_MAX + 1];
+    enum verdict verdict;
+    int64_t count, reported;
+    int64_t reported_ns;
+};
+
+struct rate {
+    double tokens;
+    int64_t ns;
+};
+
+struct broker {
+    struct loop *loop;
+    zactor_t *auth;
+    struct pair pairs[BUS_PAIRS];
+    struct rate rates[AGENT_COUNT];
+    struct refusal refusals[REFUSALS_MAX];
+    size_t n_refusals;
+    int64_t messages, bytes, refused;
+    int64_t started_ns, now_ns, mono_ns;
+    uint32_t epoch;
+    uint64_t seqs[TOPIC_COUNT];
+};
+
+/* ---- what the broker says itself ---- */
+
+static void say(struct broker *b, enum topic topic, enum msg type, const void *msg)
+{
+    struct header h = {
+        .class = topic_defs[topic].class, .sender = AGENT_BROKER, .epoch = b->epoch,
+        .seq = ++b->seqs[topic], .sent_ns = b->now_ns,
+    };
+    uint8_t header[HEADER_SIZE];
+    header_encode(&h, header);
+    struct envelope e = {
+        .from = AGENT_BROKER, .to = "*", .type = TYPE_EVENT, .priority = PRIORITY_NORMAL,
+        .timestamp_ms = b->now_ns / 1000000,
+    };
+    uuid_make(e.id);
+    TEXT_COPY(e.action, msg_defs[type].action);
+    struct wbuf w;
+    wbuf_init(&w, ENVELOPE_MAX);
+    must(envelope_pack(&e, type, msg, &w) == ERR_OK);
+    void *out = zsock_resolve(b->pairs[BUS_EVENT].out);
+    const char *text = topic_defs[topic].text;
+    if (zmq_send(out, text, strlen(text), ZMQ_DONTWAIT | ZMQ_SNDMORE) >= 0 &&
+        zmq_send(out, header, sizeof header, ZMQ_DONTWAIT | ZMQ_SNDMORE) >= 0)
+        zmq_send(out, w.data, w.len, ZMQ_DONTWAIT);
+    wbuf_fini(&w);
+}
+
+static void say_refusal(struct broker *b, struct refusal *r)
+{
+    struct msg_health_degraded m = {.severity = SEVERITY_HIGH, .count = r->count};
+    TEXT_COPY(m.component, "bus");
+    TEXT_COPY(m.code, verdict_name(r->verdict));
+    snprintf(m.text, sizeof m.text, "refused: %s", verdict_text(r->verdict));
+    TEXT_COPY(m.sender, r->sender);
+    TEXT_COPY(m.topic, r->topic);
+    r->reported = r->count;
+    r->reported_ns = b->mono_ns;
+    say(b, TOPIC_HEALTH_DEGRADED, MSG_HEALTH_DEGRADED, &m);
+    log_warn("publication.refused", LOG_S("sender", r->sender), LOG_S("topic", r->topic),
+             LOG_S("cause", verdict_name(r->verdict)), LOG_I("count", r->count), LOG_S("action", "dropped"));
+}
+
+static struct refusal *refusal_of(struct broker *b, const char *sender, const char *topic, enum verdict v)
+{
+    for (size_t i = 0; i < b->n_refusals; i++) {
+        struct refusal *r = &b->refusals[i];
+        if (r->verdict == v && strcmp(r->sender, sender) == 0 && strcmp(r->topic, topic) == 0)
+            return r;
+    }
+    if (b->n_refusals == REFUSALS_MAX) {
+        struct refusal *last = &b->refusals[REFUSALS_MAX - 1];
+        TEXT_COPY(last->topic, "(others)");
+        return last;
+    }
+    struct refusal *r = &b->refusals[b->n_refusals++];
+    TEXT_COPY(r->sender, sender);
+    TEXT_COPY(r->topic, topic);
+    r->verdict = v;
+    return r;
+}
+
+static void refuse(struct broker *b, const char *sender, const char *topic, enum verdict v)
+{
+    b->refused++;
+    struct refusal *r = refusal_of(b, sender != NULL ? sender : "(unknown)", topic, v);
+    r->count++;
+    if (r->reported == 0 || b->mono_ns - r->reported_ns >= REPORT_MS * 1000000LL)
+        say_refusal(b, r);
+}
+
+static void on_beat(void *arg)
+{
+    struct broker *b = arg;
+    static struct msg_agent_hb hb;
+    hb = (struct msg_agent_hb){
+        .life = LIFE_ACTIVE, .pid = getpid(), .epoch = b->epoch, .stream = 1,
+        .protocol = PROTOCOL_VERSION, .uptime_ms = (b->mono_ns - b->started_ns) / 1000000,
+        .fresh_ms = -1, .errors = log_errors(),
+    };
+    say(b, TOPIC_AGENT_HB, MSG_AGENT_HB, &hb);
+}
+
+static void on_stats(void *arg)
+{
+    struct broker *b = arg;
+    static struct msg_broker_stats m;
+    m = (struct msg_broker_stats){
+        .uptime_ms = (b->mono_ns - b->started_ns) / 1000000, .messages = b->messages,
+        .bytes = b->bytes, .refused = b->refused,
+    };
+    for (size_t i = 0; i < b->n_refusals; i++) {
+        struct refusal *r = &b->refusals[i];
+        snprintf(m.refusals[i].name, sizeof m.refusals[i].name, "%s %s %s", r->sender, r->topic,
+                 verdict_name(r->verdict));
+        m.refusals[i].count = r->count;
+        m.refusals_n++;
+        if (r->reported < r->count)
+            say_refusal(b, r);
+    }
+    say(b, TOPIC_BROKER_STATS, MSG_BROKER_STATS, &m);
+}
+
+/* ---- forwarding ---- */
+
+/* Token bucket; one second's worth may come at once. */
+static bool within_rate(struct broker *b, enum party who)
+{
+    struct rate *r = &b->rates[who];
+    double most = rights_rate(who);
+    r->tokens += (double)(b->mono_ns - r->ns) * 1e-9 * most;
+    r->ns = b->mono_ns;
+    if (r->tokens > most)
+        r->tokens = most;
+    if (r->tokens < 1)
+        return false;
+    r->tokens -= 1;
+    return true;
+}
+
+static bool recv_part(zsock_t *s, zmq_msg_t *part)
+{
+    zmq_msg_init(part);
+    if (zmq_msg_recv(part, zsock_resolve(s), ZMQ_DONTWAIT) >= 0)
+        return true;
+    zmq_msg_close(part);
+    return false;
+}
+
+static void judge_and_forward(struct broker *b, struct pair *p, zmq_msg_t *parts, int kept, int frames)
+{
+    struct publication pub = {.frames = frames, .socket = p->socket};
+    pub.sender = zmq_msg_gets(&parts[0], "name");
+    pub.topic = zmq_msg_data(&parts[0]);
+    pub.topic_len = zmq_msg_size(&parts[0]);
+    if (kept == 3) {
+        pub.header = zmq_msg_data(&parts[1]);
+        pub.header_len = zmq_msg_size(&parts[1]);
+        pub.body = zmq_msg_data(&parts[2]);
+        pub.body_len = zmq_msg_size(&parts[2]);
+    }
+    char text[TOPIC_MAX + 1];
+    enum party who;
+    enum verdict v = rights_judge(&pub, text, &who);
+    if (v == VERDICT_PASS && !within_rate(b, who))
+        v = VERDICT_RATE;
+    if (v != VERDICT_PASS) {
+        refuse(b, pub.sender, text, v);
+        return;
+    }
+    b->messages++;
+    b->bytes += (int64_t)(pub.topic_len + pub.header_len + pub.body_len);
+    void *out = zsock_resolve(p->out);
+    for (int i = 0; i < kept; i++)
+        if (zmq_msg_send(&parts[i], out, ZMQ_DONTWAIT | (i + 1 < kept ? ZMQ_SNDMORE : 0)) < 0)
+            return;             /* XPUB drops at a full subscriber and does not fail; then for all */
+}
+
+static bool forward(struct broker *b, struct pair *p)
+{
+    for (int n = 0; n < FORWARD_MAX; n++) {
+        zmq_msg_t parts[3], extra;
+        int kept = 0, frames = 0;
+        bool more = true;
+        while (more) {
+            zmq_msg_t *part = kept < 3 ? &parts[kept] : &extra;
+            if (!recv_part(p->in, part)) {
+                must(frames == 0);      /* messages arrive whole */
+                return false;
+            }
+            more = zmq_msg_more(part);
+            frames++;
+            if (part == &extra)
+                zmq_msg_close(part);
+            else
+                kept++;
+        }
+        judge_and_forward(b, p, parts, kept, frames);
+        for (int i = 0; i < kept; i++)
+            zmq_msg_close(&parts[i]);
+    }
+    return true;
+}
+
+/* Subscriptions act inside libzmq; here they are only taken off the queue. */
+static void drain_subscriptions(struct pair *p)
+{
+    zmq_msg_t part;
+    while (recv_part(p->out, &part))
+        zmq_msg_close(&part);
+}
+
+static bool on_turn(void *arg)
+{
+    struct broker *b = arg;
+    b->now_ns = wall_ns();
+    b->mono_ns = mono_now().ns;
+    bool more = false;
+    for (int i = 0; i < BUS_PAIRS; i++) {
+        drain_subscriptions(&b->pairs[i]);
+        more = forward(b, &b->pairs[i]) || more;
+    }
+    return more;
+}
+
+static void on_wake(void *arg)
+{
+    struct broker *b = arg;
+    b->now_ns = wall_ns();
+    b->mono_ns = mono_now().ns;
+}
+
+static void on_readable(void *arg)
+{
+    (void)arg;
+}
+
+/* ---- start ---- */
+
+static int bind_one(struct broker *b, zsock_t **ret, int type, const struct pair *p, const char *what,
+                    zcert_t *cert, char *why)
+{
+    zsock_t *s = zsock_new(type);
+    must(s != NULL);
+    *ret = s;
+    zsock_set_linger(s, 0);
+    zsock_set_sndhwm(s, p->hwm);
+    zsock_set_rcvhwm(s, p->hwm);
+    zsock_set_maxmsgsize(s, MAX_FRAME);
+    zsock_set_handshake_ivl(s, 5000);
+    zcert_apply(cert, s);
+    zsock_set_curve_server(s, 1);
+    zsock_set_zap_domain(s, "enigma");
+    (void)b;
+    if (zsock_bind(s, "ipc://sock/%s.%s", p->name, what) >= 0)
+        return ERR_OK;
+    snprintf(why, BUS_WHY_MAX, "sock/%s.%s: cannot be bound: %s", p->name, what, zmq_strerror(errno));
+    return ERR_IO;
+}
+
+static int open_pair(struct broker *b, struct pair *p, zcert_t *cert, char *why)
+{
+    int err = bind_one(b, &p->in, ZMQ_XSUB, p, "pub", cert, why);
+    if (err == ERR_OK)
+        err = bind_one(b, &p->out, ZMQ_XPUB, p, "sub", cert, why);
+    if (err < 0)
+        return err;
+    must(zmq_send(zsock_resolve(p->in), "\x01", 1, 0) == 1);     /* everything, once */
+    p->watch_in = loop_watch_fd(b->loop, (int)zsock_fd(p->in), on_readable, b);
+    p->watch_out = loop_watch_fd(b->loop, (int)zsock_fd(p->out), on_readable, b);
+    return ERR_OK;
+}
+
+static int open_all(struct broker *b, char *why)
+{
+    char why_certs[CERTS_WHY_MAX];
+    zcert_t *cert = NULL;
+    zsys_init();
+    zsys_handler_set(NULL);
+    int err = certs_make(CERTS_DIR, why_certs);
+    if (err >= 0)
+        err = certs_load(CERTS_DIR, party_name(AGENT_BROKER), &cert, why_certs);
+    if (err < 0) {
+        snprintf(why, BUS_WHY_MAX, "%s", why_certs);
+        return ERR_CONFIG;
+    }
+    b->auth = zactor_new(zauth, NULL);
+    must(b->auth != NULL);
+    zstr_sendx(b->auth, "CURVE", CERTS_DIR, NULL);
+    zsock_wait(b->auth);
+    b->pairs[BUS_EVENT] = (struct pair){.name = "event", .socket = SOCKET_EVENT, .hwm = BUS_EVENT_HWM};
+    b->pairs[BUS_MARKET] = (struct pair){.name = "market", .socket = SOCKET_MARKET, .hwm = BUS_MARKET_HWM};
+    for (int i = 0; err >= 0 && i < BUS_PAIRS; i++)
+        err = open_pair(b, &b->pairs[i], cert, why);
+    zcert_destroy(&cert);
+    return err;
+}
+
+/* A second bind on a live ipc path succeeds and steals it: the lock comes before any socket. */
+static int lock(char *why)
+{
+    int fd = open("sock/bus.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        snprintf(why, BUS_WHY_MAX, "sock/bus.lock: %s; `enigma up` makes the instance's directories",
+                 strerror(errno));
+        return ERR_CONFIG;
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return ERR_OK;
+    snprintf(why, BUS_WHY_MAX, "sock/bus.lock: another enigma-bus serves this instance; stop it first");
+    return ERR_BUSY;
+}
+
+static void on_signal(void *arg, int signum)
+{
+    struct broker *b = arg;
+    log_info("stopping", LOG_I("signal", signum));
+    loop_stop(b->loop);
+}
+
+static int run(struct broker *b)
+{
+    char why[BUS_WHY_MAX] = "";
+    int err = lock(why);
+    if (err == ERR_OK)
+        err = loop_new(&b->loop);
+    if (err == ERR_OK)
+        err = open_all(b, why);
+    if (err < 0) {
+        log_error("start.failed", LOG_S("error", err_text(err)), LOG_S("why", why));
+        return err == ERR_BUSY ? EXIT_BUSY : err == ERR_CONFIG ? EXIT_CONFIG : EXIT_FAILURE;
+    }
+    on_wake(b);
+    b->started_ns = b->mono_ns;
+    b->epoch = (uint32_t)(b->now_ns / 1000000000);
+    loop_on_wake(b->loop, on_wake, b);
+    loop_on_prepare(b->loop, on_turn, b);
+    loop_on_signal(b->loop, SIGTERM, on_signal, b);
+    loop_on_signal(b->loop, SIGINT, on_signal, b);
+    loop_timer_new(b->loop, HEARTBEAT_MS, HEARTBEAT_MS, true, on_beat, b);
+    loop_timer_new(b->loop, 1000, 1000, true, on_stats, b);
+    log_info("started", LOG_I("pid", getpid()));
+    loop_run(b->loop);
+    log_info("stopped", LOG_I("messages", b->messages), LOG_I("refused", b->refused));
+    for (int i = 0; i < BUS_PAIRS; i++) {
+        loop_watch_destroy(&b->pairs[i].watch_in);
+        loop_watch_destroy(&b->pairs[i].watch_out);
+        zsock_destroy(&b->pairs[i].in);
+        zsock_destroy(&b->pairs[i].out);
+    }
+    zactor_destroy(&b->auth);
+    loop_destroy(&b->loop);
+    return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    const char *instance = "run/paper";
+    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        printf("usage: enigma-bus [-i DIR]\n  -i, --instance DIR   the instance's directory (default run/paper)\n");
+        return EXIT_SUCCESS;
+    }
+    if (argc == 3 && (strcmp(argv[1], "-i") == 0 || strcmp(argv[1], "--instance") == 0)) {
+        instance = argv[2];
+    } else if (argc != 1) {
+        fprintf(stderr, "enigma-bus: unknown argument \"%s\"; --help says what there is\n", argv[1]);
+        return 2;
+    }
+    log_init("broker");
+    if (chdir(instance) < 0) {
+        fprintf(stderr, "enigma-bus: instance %s: %s; `enigma up` makes one\n", instance, strerror(errno));
+        return EXIT_CONFIG;
+    }
+    static struct broker b;
+    return run(&b);
+}
