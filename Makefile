@@ -77,6 +77,12 @@ $(B)/bin/enigma-bus $(B)/bin/enigma-sniff $(B)/bin/enigma-paper $(B)/bin/enigma-
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ $(LIBS.agent) -o $@
 
+# Programs that scenario tests need.
+SCENARIO_BINS := $(patsubst tests/scenario/%.c,$(B)/bin/test-%,$(wildcard tests/scenario/*.c))
+$(SCENARIO_BINS): $(B)/bin/test-%: $(B)/tests/scenario/%.o $(LINK.agent)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $^ $(LIBS.agent) -o $@
+
 # Unit tests: tests/<folder>/test_x.c tests <folder>/x.c, one program each, with check.
 CHECK_LIBS := -lcheck -lsubunit -lrt -lpthread
 TESTS.proto    := $(patsubst %.c,$(B)/%,$(wildcard tests/proto/test_*.c))
@@ -98,19 +104,74 @@ $(eval $(call test_rule,broker,$(B)/libbroker.a $(LINK.agent),$(LIBS.agent)))
 $(eval $(call test_rule,paper,$(B)/libpaper.a $(LINK.agent),$(LIBS.agent)))
 $(eval $(call test_rule,cli,$(B)/libcli.a $(LINK.agent),$(LIBS.agent)))
 define agent_tests
-TESTS.agent-$(1) := $(patsubst %.c,$(B)/%,$(wildcard tests/agents/$(1)/test_*.c))
-$(eval TESTS.agent-$(1) := $(patsubst %.c,$(B)/%,$(wildcard tests/agents/$(1)/test_*.c)))
-$(call test_rule,agent-$(1),$(B)/libagent-$(1).a $(LINK.agent),$(LIBS.agent))
+TESTS.agent-$(1) := $$(patsubst %.c,$$(B)/%,$$(wildcard tests/agents/$(1)/test_*.c))
+$$(call test_rule,agent-$(1),$(B)/libagent-$(1).a $(LINK.agent),$(LIBS.agent))
 endef
 $(foreach a,$(AGENTS),$(eval $(call agent_tests,$(a))))
 TESTS := $(TESTS.proto) $(TESTS.core) $(TESTS.exchange) $(TESTS.agent) $(TESTS.broker) \
          $(TESTS.paper) $(TESTS.cli) $(foreach a,$(AGENTS),$(TESTS.agent-$(a)))
 
-tests: $(TESTS)
+tests: $(TESTS) $(SCENARIO_BINS)
+
+# ---- what to type ----
+
+# Missing Debian packages are installed once; the stamp is newer than the list.
+build/.deps: deploy/deps.sh
+	@deploy/deps.sh build run
+	@mkdir -p build && touch $@
+
+# Unit and protocol tests; V=asan, tsan, cov for the variants.
+check: $(TESTS)
+	@tests/run.sh $(sort $(TESTS))
+
+# Scenario tests start the real processes.
+scenario: all $(SCENARIO_BINS)
+	@tests/run.sh $(sort $(wildcard tests/scenario/test_*.sh)) -- $(B)/bin
+
+test: build/.deps
+	@$(MAKE) --no-print-directory tests all
+	@tests/run.sh $(sort $(TESTS)) $(sort $(wildcard tests/scenario/test_*.sh)) -- $(B)/bin
+
+paper: build/.deps
+	@$(MAKE) --no-print-directory all
+	@$(B)/bin/enigma up --paper --fresh-if-changed $(if $(FOR),--for $(FOR)) $(if $(SPEED),--speed $(SPEED)) \
+	  $(if $(SEED),--seed $(SEED)) $(if $(MARKET),--market '$(MARKET)') $(if $(START),--start $(START)) \
+	  $(if $(BALANCE),--balance $(BALANCE))
+
+dev: build/.deps
+	@$(MAKE) --no-print-directory all
+	@$(B)/bin/enigma up --dev
+
+interop: build/.deps
+	@deploy/deps.sh interop
+	@$(MAKE) --no-print-directory all
+	@tests/run.sh $(sort $(wildcard tests/interop/*/test.sh)) -- $(B)/bin
+
+FUZZ_SECONDS ?= 60
+fuzz:
+	@deploy/deps.sh build clang
+	@tests/fuzz/run.sh $(FUZZ_SECONDS)
+
+format:
+	@deploy/deps.sh clang
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+help:
+	@echo 'make paper            install what is missing, build, run the whole system on the paper exchange'
+	@echo 'make paper FOR=90     the same unattended for 90 s, with a summary; exit 0 only if healthy'
+	@echo '                      also SPEED=60 SEED=1 MARKET=synthetic START=2024-08-04T22:00Z BALANCE=10000'
+	@echo 'make test             install what is missing, build, run unit, protocol and scenario tests'
+	@echo 'make check [V=asan]   unit and protocol tests alone; V=release asan tsan cov'
+	@echo 'make scenario         scenario tests alone'
+	@echo 'make interop          real clients of other languages (Node.js) against the bus and the exchange'
+	@echo 'make fuzz             every fuzz target for FUZZ_SECONDS seconds'
+	@echo 'make dev              Redis, bus and paper exchange alone, for work on one agent'
+	@echo 'make all clean format'
 
 clean:
 	rm -rf build
 
-.PHONY: all tests clean
+.DEFAULT_GOAL := all
+.PHONY: all tests check scenario test paper dev interop fuzz format help clean
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -106,6 +106,10 @@ void agent_publish(struct agent *a, enum topic topic, const char *suffix, enum m
 void agent_publish_priority(struct agent *a, enum topic topic, const char *suffix, enum msg type,
                             const void *msg, const char *correlation, enum priority priority);
 
+/* The same under an id of the caller's making (a UUID): what has a natural identity. */
+void agent_publish_id(struct agent *a, enum topic topic, const char *suffix, enum msg type,
+                      const void *msg, const char *id, const char *correlation);
+
 /* Who asked, kept by the handler that answers later. */
 struct reply_to {
     char id[37];

@@ -99,8 +99,8 @@ static void pack(struct agent *a, struct wbuf *w, const char *id, const char *to
     must(envelope_pack(&env, msg_type, msg, w) == ERR_OK);
 }
 
-void agent_publish_priority(struct agent *a, enum topic topic, const char *suffix, enum msg type,
-                            const void *msg, const char *correlation, enum priority priority)
+static void publish(struct agent *a, enum topic topic, const char *suffix, enum msg type, const void *msg,
+                    const char *id, const char *correlation, enum priority priority)
 {
     const struct topic_def *def = &topic_defs[topic];
     must(topic_may_publish(topic, a->def->id));
@@ -111,17 +111,34 @@ void agent_publish_priority(struct agent *a, enum topic topic, const char *suffi
 
     struct wbuf w;
     wbuf_init(&w, ENVELOPE_MAX);
-    pack(a, &w, NULL, "*", type_of(topic), priority, type, msg, correlation);
+    pack(a, &w, id, "*", type_of(topic), priority, type, msg, correlation);
     queue_frames(a, def, text, 0, w.data, w.len);
     wbuf_fini(&w);
+}
+
+static enum priority usual_priority(enum topic topic)
+{
+    if (topic == TOPIC_EMERGENCY_STOP)
+        return PRIORITY_CRITICAL;
+    return topic_defs[topic].class == DUR_D2 ? PRIORITY_HIGH : PRIORITY_NORMAL;
+}
+
+void agent_publish_priority(struct agent *a, enum topic topic, const char *suffix, enum msg type,
+                            const void *msg, const char *correlation, enum priority priority)
+{
+    publish(a, topic, suffix, type, msg, NULL, correlation, priority);
 }
 
 void agent_publish(struct agent *a, enum topic topic, const char *suffix, enum msg type,
                    const void *msg, const char *correlation)
 {
-    enum priority p = topic == TOPIC_EMERGENCY_STOP ? PRIORITY_CRITICAL
-                      : topic_defs[topic].class == DUR_D2 ? PRIORITY_HIGH : PRIORITY_NORMAL;
-    agent_publish_priority(a, topic, suffix, type, msg, correlation, p);
+    publish(a, topic, suffix, type, msg, NULL, correlation, usual_priority(topic));
+}
+
+void agent_publish_id(struct agent *a, enum topic topic, const char *suffix, enum msg type,
+                      const void *msg, const char *id, const char *correlation)
+{
+    publish(a, topic, suffix, type, msg, id, correlation, usual_priority(topic));
 }
 
 void agent_note(struct agent *a, uint16_t kind, const void *data, size_t len, bool sync)

@@ -699,7 +699,7 @@ int engine_account(struct engine *e, const char *name, dec_t deposit)
     for (int a = 0; a < e->n_accounts; a++)
         if (strcmp(e->accounts[a].name, name) == 0)
             return a;
-    if (strlen(name) >= ACCOUNT_NAME_MAX)
+    if (strlen(name) >= NAME_MAX_)
         return ERR_SIZE;
     if (e->n_accounts == ENGINE_ACCOUNTS_MAX)
         return ERR_FULL;

@@ -27,7 +27,7 @@
 #define ENGINE_ACCOUNTS_MAX 16
 #define OID_MAX 40
 #define REMARK_MAX 100
-#define ACCOUNT_NAME_MAX 32
+#define NAME_MAX_ 32
 #define ENGINE_MSG_MAX 160
 #define ENGINE_NEVER INT64_MAX
 
@@ -44,7 +44,7 @@ enum order_state { ORDER_STOP, ORDER_OPEN, ORDER_DONE }; /* untriggered stop, in
 /* ---- what is stored: plain structs, also the log's records ---------------------------------- */
 
 struct account {
-    char name[ACCOUNT_NAME_MAX];
+    char name[NAME_MAX_];
     dec_t cash;             /* walletBalance */
     dec_t deposits;         /* cash - deposits = fees, funding and profit so far */
     dec_t fees, funding, realised; /* fees > 0 paid; funding > 0 received; gross profit realised */

@@ -133,7 +133,7 @@ START_TEST(refuses_text_that_is_not_utf8)
 {
     static const char *const bad[] = {
         "a100", "a3610062",                     /* NUL */
-        "a180", "a1bf", "a2c3", "a1ff", "a1fe", /* stray and unfinished */
+        "a180", "a1bf", "a1c3", "a1ff", "a1fe", /* stray and unfinished */
         "a2c328", "a3e28228", "a4f0908028", "a2e282", "a3f09f98",
         "a2c080", "a2c1bf", "a3e08080", "a3e09fbf", "a4f0808080", "a4f08fbfbf", /* overlong */
         "a3eda080", "a3edbfbf",                 /* surrogates */
@@ -142,9 +142,7 @@ START_TEST(refuses_text_that_is_not_utf8)
     };
     for (size_t i = 0; i < N(bad); i++) {
         int err = check_hex(bad[i]);
-        ck_assert_msg(err == ERR_UTF8 || err == ERR_TRUNCATED, "%s: %s", bad[i], err_name(err));
-        if (strlen(bad[i]) == 2 + 2 * strtoul((char[]){bad[i][1], 0}, NULL, 16))
-            ck_assert_msg(err == ERR_UTF8, "%s: %s", bad[i], err_name(err));
+        ck_assert_msg(err == ERR_UTF8, "%s: %s", bad[i], err_name(err));
     }
     static const char *const good[] = {"a2c2a2", "a2dfbf", "a3e0a080", "a3e282ac", "a3ed9fbf",
                                        "a3ee8080", "a3efbfbf", "a4f0908080", "a4f48fbfbf"};
