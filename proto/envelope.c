@@ -99,6 +99,9 @@ static int read_fields(const msgpack_object *o, struct envelope *e)
         (err = mp_str(o, "action", e->action, sizeof e->action)) < 0 ||
         (err = GET_ENUM(o, "priority", priority, &e->priority)) < 0)
         return err;
+    enum party to;
+    if (strcmp(e->to, "*") != 0 && (err = party_parse(e->to, &to)) < 0)
+        return err;
     if ((err = mp_int(o, "timestamp", &e->timestamp_ms)) < 0 ||
         (err = mp_get(o, "payload", &e->payload)) < 0)
         return err;

@@ -105,7 +105,9 @@ static int check_version(const msgpack_object *o, int64_t version, const char **
             return ERR_TYPE;                                                                       \
         if (o->via.array.size > max)                                                               \
             return ERR_SIZE;                                                                       \
+        const char *key = *bad;                                                                    \
         for (*n = 0; *n < o->via.array.size; ++*n) {                                               \
+            *bad = key; /* the element before has left its own there */                            \
             int err = sub_##id##_unpack(&o->via.array.ptr[*n], &list[*n], bad);                    \
             if (err < 0)                                                                           \
                 return err;                                                                        \

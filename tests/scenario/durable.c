@@ -151,6 +151,11 @@ static void start_consumer(struct agent *a)
     loop_timer_new(agent_loop(a), 50, 50, false, on_file, a);
 }
 
+static void write_last(struct agent *a)
+{
+    write_file(agent_state(a));
+}
+
 int main(int argc, char **argv)
 {
     static struct durable d;
@@ -175,7 +180,7 @@ int main(int argc, char **argv)
         .routes = publish ? none : both, .state = &d,
         .note = publish ? on_note : on_counts,
         .load = load_counts,
-        .save = save_counts,
+        .save = save_counts, .fini = write_last,
         .start = publish ? start_publisher : start_consumer,
     };
     return agent_main(&def, argc, argv);

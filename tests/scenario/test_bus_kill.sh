@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 bin=$(realpath "${1:-build/release/bin}")
 kills=${KILLS:-20} rate=${RATE:-1000}
-. tests/scenario/lib.sh
+. tests/scenario/common.sh
 
 scenario_begin bus_kill
 mkdir -p "$dir"/{etc/keys,journal,log,sock}
@@ -29,6 +29,7 @@ for i in $(seq "$kills"); do
   t0=$(now_ms)
   wait_until 10 applied "$now" || fail "kill $i: stuck at $(cat "$dir/audit") of $(cat "$dir/published")"
   t=$(($(now_ms) - t0)); [ $t -gt $worst ] && worst=$t
+  wait_until 10 applied $((now + rate / 4)) || fail "kill $i: stands still after it"
 done
 
 kill -TERM $publisher; wait $publisher

@@ -1,0 +1,48 @@
+# What scenario scripts share.  Source it, then
+#   scenario_begin NAME   a fresh instance directory in $dir, removed at the end; everything remembered is
+#                         killed at the end, whatever happens
+#   remember PID          ... is one of ours
+#   wait_until S CMD...   wait at most S seconds for a condition; false when the time is over
+#   fail TEXT             say so, show the logs' ends, exit 1
+#   scenario_end          nothing may be left running
+
+now_ms() { date +%s%3N; }
+
+remember() { pids+=("$1"); }
+
+scenario_begin() {
+  pids=()
+  dir=$(mktemp -d "/tmp/enigma-$1.XXXXXX") || exit 1
+  trap scenario_clean EXIT
+  trap 'exit 130' INT TERM
+}
+
+scenario_clean() {
+  local p
+  [ -n "${up_dir:-}" ] && [ -x "$bin/enigma" ] && "$bin/enigma" -i "$up_dir" down >/dev/null 2>&1
+  for p in "${pids[@]}"; do kill -9 "$p" 2>/dev/null; done
+  wait 2>/dev/null
+  pkill -9 -f -- "-i $dir( |\$)" 2>/dev/null
+  rm -rf "$dir"
+}
+
+wait_until() {
+  local deadline=$(($(now_ms) + $1 * 1000)); shift
+  until "$@"; do
+    [ "$(now_ms)" -ge $deadline ] && return 1
+    read -rt 0.02 <> <(:) || :
+  done
+}
+
+fail() {
+  echo "FAILED: $*"
+  for f in "$dir"/log/*; do [ -s "$f" ] && { echo "--- ${f##*/}"; tail -8 "$f"; }; done
+  exit 1
+}
+
+scenario_end() {
+  local p
+  for p in "${pids[@]}"; do kill -TERM "$p" 2>/dev/null; done
+  for p in "${pids[@]}"; do wait_until 5 gone "$p" || fail "process $p does not stop"; done
+}
+gone() { ! kill -0 "$1" 2>/dev/null || [ "$(cut -d' ' -f3 "/proc/$1/stat" 2>/dev/null)" = Z ]; }
