@@ -1,4 +1,5 @@
 /* loop - see loop.h */
+#include <signal.h>
 #include <stdlib.h>
 
 #include "libagent/clock.h"
@@ -39,7 +40,7 @@ struct loop_signal {
     void *arg;
 };
 
-static void wake(struct loop *l)
+void loop_wake(struct loop *l)
 {
     if (l->on_wake != NULL)
         l->on_wake(l->wake_arg);
@@ -64,6 +65,7 @@ int loop_new(struct loop **ret)
 {
     struct loop *l = calloc(1, sizeof *l);
     must(l != NULL);
+    signal(SIGPIPE, SIG_IGN);       /* libuv writes to sockets without MSG_NOSIGNAL */
     if (uv_loop_init(&l->uv) < 0) {
         free(l);
         return ERR_IO;
@@ -120,7 +122,7 @@ void loop_destroy(struct loop **l)
 static void on_timer(uv_timer_t *h)
 {
     struct loop_timer *t = h->data;
-    wake(t->loop);
+    loop_wake(t->loop);
     if (t->every_ms == 0)
         t->running = false;
     t->fn(t->arg);
@@ -137,7 +139,7 @@ static void on_aligned(uv_timer_t *h)
 {
     struct loop_timer *t = h->data;
     uv_timer_start(h, on_aligned, (uint64_t)until_aligned(t->every_ms), 0);
-    wake(t->loop);
+    loop_wake(t->loop);
     t->fn(t->arg);
 }
 
@@ -198,7 +200,7 @@ static void on_poll(uv_poll_t *h, int status, int events)
     struct loop_watch *w = h->data;
     (void)status;
     (void)events;
-    wake(w->loop);
+    loop_wake(w->loop);
     w->fn(w->arg);
 }
 
@@ -226,7 +228,7 @@ void loop_watch_destroy(struct loop_watch **w)
 static void on_signal(uv_signal_t *h, int signum)
 {
     struct loop_signal *s = h->data;
-    wake(s->loop);
+    loop_wake(s->loop);
     s->fn(s->arg, signum);
 }
 

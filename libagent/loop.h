@@ -20,7 +20,7 @@ struct loop;
 struct loop_timer;
 struct loop_watch;
 
-int  loop_new(struct loop **ret);
+int  loop_new(struct loop **ret);               /* SIGPIPE is ignored from here on */
 void loop_run(struct loop *l);                  /* until loop_stop */
 void loop_stop(struct loop *l);
 void loop_destroy(struct loop **l);
@@ -43,5 +43,7 @@ void loop_on_signal(struct loop *l, int signum, void (*fn)(void *arg, int signum
 /* Before each wait; true: there is more to do, do not wait. */
 void loop_on_prepare(struct loop *l, bool (*fn)(void *arg), void *arg);
 void loop_on_wake(struct loop *l, void (*fn)(void *arg), void *arg);
+/* Run the wake hook: for modules with libuv handles of their own, before they call back. */
+void loop_wake(struct loop *l);
 
 #endif

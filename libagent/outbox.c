@@ -91,7 +91,7 @@ int outbox_note(struct outbox *o, const char *topic, uint64_t seq, struct journa
         i++;
     struct topic *t = i < o->topics_n ? &o->topics[i] : NULL;
     if (seq == 0 || (t != NULL && seq != t->last + 1))
-        return ERR_STATE;
+        return ERR_WRONG_STATE;
     if (t == NULL) {
         int err = add(o, topic, &t);
         if (err < 0)

@@ -42,7 +42,7 @@ struct outbox;
 struct outbox *outbox_new(struct journal *j, outbox_decode *decode);
 void outbox_destroy(struct outbox **outbox);
 
-/* Message seq of topic is in the record at this position.  ERR_STATE: seq does not follow the last
+/* Message seq of topic is in the record at this position.  ERR_WRONG_STATE: seq does not follow the last
  * one (a topic may start anywhere); ERR_FULL: too many topics; ERR_SIZE: topic too long or empty. */
 int outbox_note(struct outbox *o, const char *topic, uint64_t seq, struct journal_position at);
 

@@ -264,7 +264,7 @@ static int outcome(const redisReply *r)
     case DUPLICATE: return ERR_DUPLICATE;
     case FULL:      return ERR_FULL;
     case EMPTY:     return ERR_EMPTY;
-    case NOT_HELD:  return ERR_STATE;
+    case NOT_HELD:  return ERR_WRONG_STATE;
     case NOT_THERE: return ERR_NOT_FOUND;
     default:        return ERR_CORRUPT;
     }

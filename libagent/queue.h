@@ -70,7 +70,7 @@ void queue_add(struct queue *q, const char *id, int priority, const void *payloa
 /* Take the next task for lease_ms.  ERR_EMPTY: none; ERR_FULL: the limit is reached. */
 void queue_take(struct queue *q, const char *worker, int64_t lease_ms, queue_taken_fn *done, void *arg);
 
-/* For the holder only, named by worker and attempt: otherwise ERR_STATE. */
+/* For the holder only, named by worker and attempt: otherwise ERR_WRONG_STATE. */
 void queue_renew(struct queue *q, const char *id, const char *worker, int attempt, int64_t lease_ms,
                  queue_done_fn *done, void *arg);
 void queue_finish(struct queue *q, const char *id, const char *worker, int attempt,

@@ -183,9 +183,7 @@ static int parse_head(struct request *r)
     char *const end = r->head + r->head_len - 2;    /* the empty line */
     for (bool first = true; line < end; first = false) {
         char *eol = memchr(line, '\n', (size_t)(r->head + r->head_len - line));
-        must(eol != NULL);
-        if (eol == line || eol[-1] != '\r')
-            return 400;
+        must(eol != NULL && eol > line && eol[-1] == '\r');
         eol[-1] = '\0';
         if (strlen(line) != (size_t)(eol - 1 - line) || strchr(line, '\r') != NULL)
             return 400;                             /* NUL, or a bare CR */
@@ -210,7 +208,9 @@ static int feed_head(struct request *r, char c)
     r->head[r->head_len++] = c;
     if (c != '\n')
         return 0;
-    if (r->head_len == 2 && r->head[0] == '\r') {   /* empty lines before a request are skipped */
+    if (r->head_len < 2 || r->head[r->head_len - 2] != '\r')
+        return 400;
+    if (r->head_len == 2) {   /* empty lines before a request are skipped */
         r->head_len = 0;
         return ++r->line_len > 2 ? 400 : 0;
     }

@@ -36,7 +36,7 @@ struct ws_callbacks {
 int  ws_client_new(struct loop *l, struct ws_client **ret);
 /* ERR_SYNTAX: not a usable URL.  Everything later is told by on_close. */
 int  ws_connect(struct ws_client *c, const char *url, const struct ws_callbacks *cb, struct ws **ret);
-/* ERR_STATE: not open; ERR_FULL: over the bound (nothing was queued). */
+/* ERR_WRONG_STATE: not open; ERR_FULL: over the bound (nothing was queued). */
 int  ws_send_text(struct ws *w, const char *text, size_t len);
 size_t ws_queued(const struct ws *w);
 void ws_close(struct ws *w);        /* close handshake; on_close follows; twice is fine */

@@ -59,7 +59,7 @@ int machine_next(enum system_state state, enum machine_event ev, enum system_sta
 {
     unsigned char to = next[state][ev];
     if (to == 0)
-        return ERR_STATE;
+        return ERR_WRONG_STATE;
     *ret = (enum system_state)(to - 1);
     return ERR_OK;
 }

@@ -45,7 +45,7 @@ enum machine_event {
 
 const char *machine_event_name(enum machine_event ev);
 
-/* The state after ev, or ERR_STATE: not allowed here.  A state may lead to itself. */
+/* The state after ev, or ERR_WRONG_STATE: not allowed here.  A state may lead to itself. */
 int machine_next(enum system_state state, enum machine_event ev, enum system_state *ret);
 
 /* What the operator wanted last decides what a start-up or a release leads to. */

@@ -172,7 +172,7 @@ int orch_event(struct agent *a, enum machine_event ev, const char *reason)
     if (machine_next(was, ev, &now) < 0) {
         log_info("state.refused", LOG_S("state", system_state_name(was)),
                  LOG_S("on", machine_event_name(ev)), LOG_S("reason", reason));
-        return ERR_STATE;
+        return ERR_WRONG_STATE;
     }
     o->kept.state = (int32_t)now;
     o->kept.held = ev == EV_HOLD;

@@ -57,7 +57,7 @@ void orch_on_emergency(struct agent *a, const struct event *e);
 void orch_on_task(struct agent *a, const struct event *e);
 void orch_on_register(struct agent *a, const struct event *e);
 
-/* Take an event of the state machine; ERR_STATE when it is not allowed in the present state. */
+/* Take an event of the state machine; ERR_WRONG_STATE when it is not allowed in the present state. */
 int  orch_event(struct agent *a, enum machine_event ev, const char *reason);
 void orch_publish_state(struct agent *a);
 

@@ -48,7 +48,7 @@ int pnl_fill(struct pnl *p, int side, int64_t qty, dec_t price, dec_t fee, dec_t
 int pnl_funding(struct pnl *p, dec_t paid)
 {
     if (p->qty == 0)
-        return ERR_STATE;
+        return ERR_WRONG_STATE;
     p->funding = dec_add(p->funding, paid);
     p->open_cost = dec_add(p->open_cost, paid);
     return ERR_OK;
@@ -81,7 +81,7 @@ dec_t pnl_open_net(const struct pnl *p, dec_t last, dec_t taker_fee)
 int pnl_break_even(const struct pnl *p, dec_t taker_fee, dec_t slippage, dec_t tick, dec_t *ret)
 {
     if (p->qty == 0)
-        return ERR_STATE;
+        return ERR_WRONG_STATE;
     dec_t n = dec_mul(dec_int(p->qty), p->multiplier);
     return formula_break_even_price(p->side, p->entry_px, n, p->open_cost, taker_fee, slippage, tick, ret);
 }

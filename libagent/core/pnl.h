@@ -28,7 +28,7 @@ struct pnl {
  * differs from the position's, a fill of a closed position, or a closing fill larger than the position
  * (the caller splits it). */
 int pnl_fill(struct pnl *p, int side, int64_t qty, dec_t price, dec_t fee, dec_t multiplier);
-/* Funding paid (negative: received) while open; ERR_STATE when nothing is open. */
+/* Funding paid (negative: received) while open; ERR_WRONG_STATE when nothing is open. */
 int pnl_funding(struct pnl *p, dec_t paid);
 
 dec_t pnl_unrealised(const struct pnl *p, dec_t price);
@@ -38,7 +38,7 @@ dec_t pnl_exit_px(const struct pnl *p);
 /* What the open lots would net if closed now: unrealised - their entry fees - taker exit fee -
  * funding.  The time stop's figure. */
 dec_t pnl_open_net(const struct pnl *p, dec_t last, dec_t taker_fee);
-/* formula_break_even_price of the open lots; ERR_STATE when nothing is open. */
+/* formula_break_even_price of the open lots; ERR_WRONG_STATE when nothing is open. */
 int pnl_break_even(const struct pnl *p, dec_t taker_fee, dec_t slippage, dec_t tick, dec_t *ret);
 
 #endif

@@ -132,10 +132,10 @@ START_TEST(refuses_gaps_and_bad_topics)
     struct journal *j = open_journal(0, NULL);
     struct outbox *o = outbox_new(j, decode);
     struct journal_position at = journal_end(j);
-    ck_assert_int_eq(outbox_note(o, "a", 0, at), ERR_STATE);
+    ck_assert_int_eq(outbox_note(o, "a", 0, at), ERR_WRONG_STATE);
     ck_assert_int_eq(outbox_note(o, "a", 5, at), ERR_OK);
-    ck_assert_int_eq(outbox_note(o, "a", 5, at), ERR_STATE);
-    ck_assert_int_eq(outbox_note(o, "a", 7, at), ERR_STATE);
+    ck_assert_int_eq(outbox_note(o, "a", 5, at), ERR_WRONG_STATE);
+    ck_assert_int_eq(outbox_note(o, "a", 7, at), ERR_WRONG_STATE);
     ck_assert_int_eq(outbox_note(o, "a", 6, at), ERR_OK);
     ck_assert_int_eq(outbox_each(o, "a", 4, 1, check_entry, NULL), ERR_NOT_FOUND);
     ck_assert_int_eq(outbox_note(o, "", 1, at), ERR_SIZE);

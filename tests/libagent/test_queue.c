@@ -136,11 +136,11 @@ START_TEST(hands_out_a_task_once_and_only_its_holder_ends_it)
     ck_assert_int_eq(a.task.attempt, 1);
     ck_assert_int_eq(take("w2", 1000).err, ERR_EMPTY);
     ck_assert_int_eq(add("t1", NORMAL), ERR_DUPLICATE);
-    ck_assert_int_eq(done("t1", "w2", 1), ERR_STATE);
-    ck_assert_int_eq(done("t1", "w1", 2), ERR_STATE);
+    ck_assert_int_eq(done("t1", "w2", 1), ERR_WRONG_STATE);
+    ck_assert_int_eq(done("t1", "w1", 2), ERR_WRONG_STATE);
     ck_assert_int_eq(count().out, 1);
     ck_assert_int_eq(done("t1", "w1", 1), ERR_OK);
-    ck_assert_int_eq(done("t1", "w1", 1), ERR_STATE);
+    ck_assert_int_eq(done("t1", "w1", 1), ERR_WRONG_STATE);
     ck_assert_int_eq(count().out, 0);
     ck_assert_int_eq(add("t1", LOW), ERR_OK);
     struct queue_counts c = count();
@@ -256,13 +256,13 @@ START_TEST(ended_lease_returns_the_task_to_its_place_and_the_old_holder_has_lost
     struct queue_reaped r = reap();
     ck_assert_int_eq(r.returned, 1);
     ck_assert_int_eq(r.dead, 0);
-    ck_assert_int_eq(done("first", "slow", 1), ERR_STATE);
+    ck_assert_int_eq(done("first", "slow", 1), ERR_WRONG_STATE);
     a = take("slow", 60000);                    /* the same worker, but another attempt */
     ck_assert_str_eq(a.task.id, "first");
     ck_assert_int_eq(a.task.attempt, 2);
-    ck_assert_int_eq(done("first", "slow", 1), ERR_STATE);
+    ck_assert_int_eq(done("first", "slow", 1), ERR_WRONG_STATE);
     ask(queue_renew, "first", "slow", 1, 60000, on_done);
-    ck_assert_int_eq(a.err, ERR_STATE);
+    ck_assert_int_eq(a.err, ERR_WRONG_STATE);
     ck_assert_int_eq(done("first", "slow", 2), ERR_OK);
     finish();
 }
@@ -281,7 +281,7 @@ START_TEST(renewed_lease_does_not_end)
     struct queue_reaped r = reap();
     ck_assert_int_eq(r.returned, 1);
     ck_assert_int_eq(done("long", "w", 1), ERR_OK);
-    ck_assert_int_eq(done("short", "w", 1), ERR_STATE);
+    ck_assert_int_eq(done("short", "w", 1), ERR_WRONG_STATE);
     finish();
 }
 END_TEST
@@ -329,7 +329,7 @@ START_TEST(survives_kill_flushall_and_forgotten_scripts)
     ck_assert_int_eq(a.err, ERR_OK);
     ck_assert_str_eq(a.task.id, "kept");
     ck_assert_int_eq(redis_command(&loop, store, "FLUSHALL").err, ERR_OK);
-    ck_assert_int_eq(done("kept", "w", 1), ERR_STATE);
+    ck_assert_int_eq(done("kept", "w", 1), ERR_WRONG_STATE);
     ck_assert_int_eq(take("w", 1000).err, ERR_EMPTY);
     ck_assert_int_eq(add("kept", NORMAL), ERR_OK);
     ck_assert_str_eq(take("w", 1000).task.id, "kept");

@@ -1,5 +1,5 @@
-/* Properties are checked against 128-bit integers scaled by a power of ten: seed printed, or given in
- * TEST_SEED. */
+/* Properties are checked against 128-bit integers scaled by a power of ten: seed printed, or given
+ * in TEST_SEED. */
 #include "tests/runner.h"
 
 #include <float.h>
@@ -105,11 +105,26 @@ static void formats_as(const char *text, const char *want)
 START_TEST(formats_in_canonical_plain_text)
 {
     static const char *const same[][2] = {
-        {"0", "0"},           {"-0", "0"},          {"0.0", "0"},         {"-0.000", "0"},
-        {"1", "1"},           {"-1", "-1"},         {"10", "10"},         {"1.0", "1"},
-        {"1.10", "1.1"},      {"100.00", "100"},    {"0.1", "0.1"},       {"-0.05", "-0.05"},
-        {"007", "7"},         {"00.5", "0.5"},      {"12.345", "12.345"}, {"1e3", "1000"},
-        {"1E+3", "1000"},     {"12e-1", "1.2"},     {"-5e-3", "-0.005"},  {"1e0", "1"},
+        {"0", "0"},
+        {"-0", "0"},
+        {"0.0", "0"},
+        {"-0.000", "0"},
+        {"1", "1"},
+        {"-1", "-1"},
+        {"10", "10"},
+        {"1.0", "1"},
+        {"1.10", "1.1"},
+        {"100.00", "100"},
+        {"0.1", "0.1"},
+        {"-0.05", "-0.05"},
+        {"007", "7"},
+        {"00.5", "0.5"},
+        {"12.345", "12.345"},
+        {"1e3", "1000"},
+        {"1E+3", "1000"},
+        {"12e-1", "1.2"},
+        {"-5e-3", "-0.005"},
+        {"1e0", "1"},
         {"1e30", "1000000000000000000000000000000"},
         {"1e-30", "0.000000000000000000000000000001"},
         {"9999999999999999999999999999999999", "9999999999999999999999999999999999"},
@@ -137,9 +152,13 @@ END_TEST
 START_TEST(far_exponents_print_in_the_other_form_and_read_back)
 {
     static const char *const far[][2] = {
-        {"10000000000000000000000000000000000", "1.0E+34"}, {"1e50", "1.0E+50"}, {"-12e100", "-1.2E+101"}, {"1e-50", "1.0E-50"}, {"1e6000", "1.0E+6000"},
-        {"1e-6000", "1.0E-6000"}, {"9999999999999999999999999999999999e6000",
-                                   "9.999999999999999999999999999999999E+6033"},
+        {"10000000000000000000000000000000000", "1.0E+34"},
+        {"1e50", "1.0E+50"},
+        {"-12e100", "-1.2E+101"},
+        {"1e-50", "1.0E-50"},
+        {"1e6000", "1.0E+6000"},
+        {"1e-6000", "1.0E-6000"},
+        {"9999999999999999999999999999999999e6000", "9.999999999999999999999999999999999E+6033"},
     };
     for (size_t i = 0; i < N(far); i++)
         formats_as(far[i][0], far[i][1]);
@@ -149,11 +168,18 @@ END_TEST
 
 START_TEST(refuses_other_forms_and_leaves_the_result)
 {
-    static const char *const syntax[] = {
-        "",    "+1",   " 1",   "1 ",   "1.",    ".5",    "-",     "-.5",  "--1",  "NaN",  "nan",
-        "inf", "Inf",  "-Inf", "1e",   "1e+",   "1e-",   "1e1.5", "0x1",  "1,5",  "1_0",  "1.2.3",
-        "e5",  "1ee5", "1f",   "\t1",  "1\n",   "- 1",   "1e 5",  "1.e5", "null", "true", "\xef\xbb\xbf""1",
-        "1e5x"};
+    static const char *const syntax[] = {"",      "+1",   " 1",
+                                         "1 ",    "1.",   ".5",
+                                         "-",     "-.5",  "--1",
+                                         "NaN",   "nan",  "inf",
+                                         "Inf",   "-Inf", "1e",
+                                         "1e+",   "1e-",  "1e1.5",
+                                         "0x1",   "1,5",  "1_0",
+                                         "1.2.3", "e5",   "1ee5",
+                                         "1f",    "\t1",  "1\n",
+                                         "- 1",   "1e 5", "1.e5",
+                                         "null",  "true", "\xef\xbb\xbf-1",
+                                         "1e5x"};
     const dec_t before = dec_int(-77);
     for (size_t i = 0; i < N(syntax); i++) {
         dec_t v = before;
@@ -213,7 +239,12 @@ END_TEST
 
 START_TEST(formats_a_fixed_number_of_places)
 {
-    static const struct { const char *text; int places; enum dec_round how; const char *want; } v[] = {
+    static const struct {
+        const char *text;
+        int places;
+        enum dec_round how;
+        const char *want;
+    } v[] = {
         {"0", 0, DEC_DOWN, "0"},
         {"0", 2, DEC_DOWN, "0.00"},
         {"1.5", 0, DEC_HALF_EVEN, "2"},
@@ -293,9 +324,12 @@ END_TEST
 
 START_TEST(quotients_have_34_digits_half_even)
 {
-    ck_assert(dec_eq(dec_quo(dec_int(1), dec_int(3)), dec_lit("0.3333333333333333333333333333333333")));
-    ck_assert(dec_eq(dec_quo(dec_int(2), dec_int(3)), dec_lit("0.6666666666666666666666666666666667")));
-    ck_assert(dec_eq(dec_quo(dec_int(-2), dec_int(3)), dec_lit("-0.6666666666666666666666666666666667")));
+    ck_assert(
+        dec_eq(dec_quo(dec_int(1), dec_int(3)), dec_lit("0.3333333333333333333333333333333333")));
+    ck_assert(
+        dec_eq(dec_quo(dec_int(2), dec_int(3)), dec_lit("0.6666666666666666666666666666666667")));
+    ck_assert(
+        dec_eq(dec_quo(dec_int(-2), dec_int(3)), dec_lit("-0.6666666666666666666666666666666667")));
     ck_assert(dec_eq(dec_quo(dec_int(1), dec_int(8)), dec_lit("0.125")));
     ck_assert(dec_eq(dec_quo(dec_zero(), dec_int(7)), dec_zero()));
 }
@@ -381,6 +415,7 @@ END_TEST
 
 START_TEST(each_mode_on_both_sides_of_zero)
 {
+    /* clang-format off */
     static const struct { const char *v; int want[6]; } cases[] = {
         /*         down up floor ceil even away */
         {"2.4",  { 2,  3,  2,  3,  2,  2}},
@@ -397,6 +432,7 @@ START_TEST(each_mode_on_both_sides_of_zero)
         {"-7",   {-7, -7, -7, -7, -7, -7}},
         {"0",    { 0,  0,  0,  0,  0,  0}},
     };
+    /* clang-format on */
     for (size_t i = 0; i < N(cases); i++)
         for (size_t m = 0; m < N(all_modes); m++) {
             dec_t v = dec_lit(cases[i].v), want = dec_int(cases[i].want[m]);
@@ -411,7 +447,9 @@ END_TEST
 /* One unit of the 34th digit beside a multiple or a tie is neither. */
 START_TEST(a_value_just_beside_a_multiple_or_a_tie_is_seen_as_such)
 {
-    static const struct { const char *v, *step, *want[6]; } cases[] = {
+    static const struct {
+        const char *v, *step, *want[6];
+    } cases[] = {
         {"0.2999999999999999999999999999999999", "0.1", {"0.2", "0.3", "0.2", "0.3", "0.3", "0.3"}},
         {"0.3000000000000000000000000000000001", "0.1", {"0.3", "0.4", "0.3", "0.4", "0.3", "0.3"}},
         {"0.5000000000000000000000000000000001", "1", {"0", "1", "0", "1", "1", "1"}},
@@ -420,7 +458,8 @@ START_TEST(a_value_just_beside_a_multiple_or_a_tie_is_seen_as_such)
         {"2.500000000000000000000000000000001", "1", {"2", "3", "2", "3", "3", "3"}},
         {"0.09999999999999999999999999999999999", "0.2", {"0", "0.2", "0", "0.2", "0", "0"}},
         {"20.99999999999999999999999999999999", "7", {"14", "21", "14", "21", "21", "21"}},
-        {"9999999999999999999999999999999999", "2",
+        {"9999999999999999999999999999999999",
+         "2",
          {"9999999999999999999999999999999998", "10000000000000000000000000000000000",
           "9999999999999999999999999999999998", "10000000000000000000000000000000000",
           "10000000000000000000000000000000000", "10000000000000000000000000000000000"}},
@@ -441,7 +480,11 @@ END_TEST
 
 START_TEST(integers_reach_their_limits_and_not_one_further)
 {
-    static const struct { const char *text; int err; int64_t want; } cases[] = {
+    static const struct {
+        const char *text;
+        int err;
+        int64_t want;
+    } cases[] = {
         {"0", ERR_OK, 0},
         {"-0.0", ERR_OK, 0},
         {"1e3", ERR_OK, 1000},
@@ -470,12 +513,17 @@ END_TEST
 
 START_TEST(doubles_come_back_rounded_to_a_step)
 {
-    static const struct { double v; const char *step; enum dec_round how; const char *want; } cases[] = {
+    static const struct {
+        double v;
+        const char *step;
+        enum dec_round how;
+        const char *want;
+    } cases[] = {
         {0.0, "0.1", DEC_UP, "0"},
         {-0.0, "0.1", DEC_UP, "0"},
-        {0.1, "0.1", DEC_DOWN, "0.1"},      /* the double is 0.1000000000000000055 */
+        {0.1, "0.1", DEC_DOWN, "0.1"}, /* the double is 0.1000000000000000055 */
         {0.1, "0.1", DEC_UP, "0.2"},
-        {0.3, "0.1", DEC_DOWN, "0.2"},      /* 0.299999999999999988 */
+        {0.3, "0.1", DEC_DOWN, "0.2"}, /* 0.299999999999999988 */
         {0.3, "0.1", DEC_HALF_EVEN, "0.3"},
         {2.5, "1", DEC_HALF_EVEN, "2"},
         {2.5, "1", DEC_HALF_AWAY, "3"},
@@ -488,7 +536,8 @@ START_TEST(doubles_come_back_rounded_to_a_step)
     for (size_t i = 0; i < N(cases); i++) {
         dec_t got;
         char buf[DEC_TEXT_MAX];
-        ck_assert_int_eq(dec_from_double(cases[i].v, dec_lit(cases[i].step), cases[i].how, &got), ERR_OK);
+        ck_assert_int_eq(dec_from_double(cases[i].v, dec_lit(cases[i].step), cases[i].how, &got),
+                         ERR_OK);
         ck_assert_msg(dec_eq(got, dec_lit(cases[i].want)), "%.17g to %s %s is %s", cases[i].v,
                       cases[i].step, mode_names[cases[i].how], dec_format(got, buf));
     }

@@ -42,7 +42,8 @@ END_TEST
 
 START_TEST(other_texts_are_unknown_and_leave_the_result)
 {
-    static const char *const bad[] = {"", "?", "no such text", "BUY ", " BUY", "Buy", "riskx", "ris"};
+    static const char *const bad[] = {"",     "?",   "no such text", "BUY ",
+                                      " BUY", "Buy", "riskx",        "ris"};
 #define ENUM(type, PREFIX)                                                                         \
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {                                      \
         enum type got = PREFIX##_COUNT;                                                            \
@@ -61,8 +62,9 @@ END_TEST
 /* Numbers are in headers and journals: these may never change. */
 START_TEST(numbers_on_the_wire_stay_what_they_were)
 {
-    static const char *const parties[] = {"orchestrator", "data",  "signal", "risk",     "execution",
-                                          "optimizer",    "audit", "broker", "operator", "guest"};
+    static const char *const parties[] = {"orchestrator", "data",      "signal", "risk",
+                                          "execution",    "optimizer", "audit",  "broker",
+                                          "operator",     "guest"};
     for (size_t i = 0; i < sizeof parties / sizeof parties[0]; i++)
         ck_assert_str_eq(party_name((enum party)i), parties[i]);
     static const char *const classes[] = {"V", "L", "D1", "D2"};

@@ -8,12 +8,21 @@
 #define N(a) (sizeof(a) / sizeof(a)[0])
 
 static const struct header some_header = {
-    .class = DUR_D2, .sender = AGENT_RISK, .epoch = 0x01020304, .seq = 0x1112131415161718,
-    .sent_ns = 1722808800123456789, .ttl_ms = 0xa1a2a3a4,
+    .class = DUR_D2,
+    .sender = AGENT_RISK,
+    .epoch = 0x01020304,
+    .seq = 0x1112131415161718,
+    .sent_ns = 1722808800123456789,
+    .ttl_ms = 0xa1a2a3a4,
 };
 static const struct envelope some_envelope = {
-    .id = "00112233-4455-6677-8899-aabbccddeeff", .from = AGENT_RISK, .to = "*", .type = TYPE_EVENT,
-    .action = "risk.rejected", .priority = PRIORITY_NORMAL, .timestamp_ms = 1722808800123,
+    .id = "00112233-4455-6677-8899-aabbccddeeff",
+    .from = AGENT_RISK,
+    .to = "*",
+    .type = TYPE_EVENT,
+    .action = "risk.rejected",
+    .priority = PRIORITY_NORMAL,
+    .timestamp_ms = 1722808800123,
 };
 
 /* ---- the header ---- */
@@ -21,8 +30,8 @@ static const struct envelope some_envelope = {
 START_TEST(the_header_is_laid_out_as_documented)
 {
     static const uint8_t want[HEADER_SIZE] = {
-        1, 3, 3, 0, 4, 3, 2, 1, 0x18, 0x17, 0x16, 0x15, 0x14, 0x13, 0x12, 0x11,
-        0x15, 0x8d, 0x46, 0xd3, 0x79, 0xa5, 0xe8, 0x17, 0xa4, 0xa3, 0xa2, 0xa1,
+        1,    3,    3,    0,    4,    3,    2,    1,    0x18, 0x17, 0x16, 0x15, 0x14, 0x13,
+        0x12, 0x11, 0x15, 0x8d, 0x46, 0xd3, 0x79, 0xa5, 0xe8, 0x17, 0xa4, 0xa3, 0xa2, 0xa1,
     };
     uint8_t bytes[HEADER_SIZE];
     memset(bytes, 0xff, sizeof bytes);
@@ -49,8 +58,12 @@ START_TEST(the_header_survives_the_round_trip_at_its_limits)
 {
     survives(some_header);
     survives((struct header){.seq = 1});
-    survives((struct header){.class = DUR_COUNT - 1, .sender = AGENT_COUNT - 1, .epoch = UINT32_MAX,
-                             .seq = UINT64_MAX, .sent_ns = INT64_MAX, .ttl_ms = UINT32_MAX});
+    survives((struct header){.class = DUR_COUNT - 1,
+                             .sender = AGENT_COUNT - 1,
+                             .epoch = UINT32_MAX,
+                             .seq = UINT64_MAX,
+                             .sent_ns = INT64_MAX,
+                             .ttl_ms = UINT32_MAX});
     survives((struct header){.seq = 1, .sent_ns = INT64_MIN});
     survives((struct header){.seq = 1, .sent_ns = -1});
 }
@@ -112,7 +125,7 @@ END_TEST
 struct pair {
     const char *key, *text;
     int64_t number;
-    char kind;                  /* 's' text, 'i' number, 'm' map, 'n' nil, 'd' double */
+    char kind; /* 's' text, 'i' number, 'm' map, 'n' nil, 'd' double */
 };
 #define BODY 9
 static const struct pair good_body[BODY] = {
@@ -229,8 +242,8 @@ START_TEST(only_the_correlation_id_may_be_missing)
             pairs[i] = pairs[i + 1];
         bool optional = strcmp(good_body[gone].key, "correlationId") == 0;
         int err = unpack_pairs(pairs, BODY - 1, &got);
-        ck_assert_msg(err == (optional ? ERR_OK : ERR_MISSING), "without %s: %s", good_body[gone].key,
-                      err_name(err));
+        ck_assert_msg(err == (optional ? ERR_OK : ERR_MISSING), "without %s: %s",
+                      good_body[gone].key, err_name(err));
         if (optional)
             ck_assert_str_eq(got.correlation_id, "");
     }
@@ -264,7 +277,10 @@ END_TEST
 
 START_TEST(refuses_values_that_are_none_of_the_list)
 {
-    static const struct { const char *key, *text; int want; } cases[] = {
+    static const struct {
+        const char *key, *text;
+        int want;
+    } cases[] = {
         {"from", "nobody", ERR_UNKNOWN},
         {"from", "Risk", ERR_UNKNOWN},
         {"from", "", ERR_UNKNOWN},
@@ -396,8 +412,12 @@ START_TEST(header_and_body_agree_on_sender_and_time)
     ck_assert_int_eq(envelope_agrees(&e, &h), ERR_OK);
     e.timestamp_ms = some_envelope.timestamp_ms - 1;
     ck_assert_int_eq(envelope_agrees(&e, &h), ERR_OK);
-    const int64_t bad[] = {some_envelope.timestamp_ms + 2, some_envelope.timestamp_ms - 2, 0, -1,
-                           INT64_MAX, INT64_MIN};
+    const int64_t bad[] = {some_envelope.timestamp_ms + 2,
+                           some_envelope.timestamp_ms - 2,
+                           0,
+                           -1,
+                           INT64_MAX,
+                           INT64_MIN};
     for (size_t i = 0; i < N(bad); i++) {
         e.timestamp_ms = bad[i];
         ck_assert_int_eq(envelope_agrees(&e, &h), ERR_PROTOCOL);
@@ -415,8 +435,8 @@ END_TEST
 
 TESTS("envelope", the_header_is_laid_out_as_documented,
       the_header_survives_the_round_trip_at_its_limits, refuses_headers_of_other_versions,
-      refuses_unknown_classes_and_senders, refuses_padding_that_is_not_zero,
-      refuses_sequence_zero, reads_every_field, the_order_of_fields_does_not_matter,
+      refuses_unknown_classes_and_senders, refuses_padding_that_is_not_zero, refuses_sequence_zero,
+      reads_every_field, the_order_of_fields_does_not_matter,
       only_the_correlation_id_may_be_missing, refuses_a_field_too_many,
       refuses_values_of_a_wrong_type, refuses_values_that_are_none_of_the_list,
       refuses_bodies_that_are_no_map, what_is_packed_unpacks_with_its_payload,

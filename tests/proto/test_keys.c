@@ -27,7 +27,8 @@ START_TEST(names_are_lower_case_words_given_once)
 {
     for (int i = 0; i < CFG_COUNT; i++) {
         const char *name = config_keys[i].name;
-        ck_assert_msg(strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(name), "%s", name);
+        ck_assert_msg(strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(name), "%s",
+                      name);
         ck_assert(islower((unsigned char)name[0]));
         for (int k = 0; k < i; k++)
             ck_assert_str_ne(config_keys[k].name, name);
@@ -65,7 +66,8 @@ START_TEST(bool_defaults_are_true_or_false)
     for (int i = 0; i < CFG_COUNT; i++) {
         const struct config_key *k = &config_keys[i];
         if (k->type == KEY_BOOL)
-            ck_assert_msg(strcmp(k->def, "true") == 0 || strcmp(k->def, "false") == 0, "%s", k->name);
+            ck_assert_msg(strcmp(k->def, "true") == 0 || strcmp(k->def, "false") == 0, "%s",
+                          k->name);
     }
 }
 END_TEST

@@ -64,44 +64,131 @@ static int check_hex(const char *hex)
 START_TEST(accepts_every_kind_that_may_travel)
 {
     static const char *const good[] = {
-        "c0", "c2", "c3", "00", "7f", "e0", "ff", "cc00", "ccff", "cd0000", "ce00000000",
-        "cf0000000000000000", "d000", "d10000", "d200000000", "d30000000000000000", "ca00000000",
-        "cb0000000000000000", "cb8000000000000000" /* -0.0 */, "a0", "a161", "d900", "d90161",
-        "da000161", "db0000000161", "c400", "c401ff", "c50001ff", "c600000001ff", "90", "9100",
-        "dc000100", "dd0000000100", "80", "81a16100", "de0001a16100", "df00000001a16100",
-        "81d9016100", "81da00016100", "81db000000016100", "82a16100a16200", "81a16181a16100",
+        "c0",
+        "c2",
+        "c3",
+        "00",
+        "7f",
+        "e0",
+        "ff",
+        "cc00",
+        "ccff",
+        "cd0000",
+        "ce00000000",
+        "cf0000000000000000",
+        "d000",
+        "d10000",
+        "d200000000",
+        "d30000000000000000",
+        "ca00000000",
+        "cb0000000000000000",
+        "cb8000000000000000" /* -0.0 */,
+        "a0",
+        "a161",
+        "d900",
+        "d90161",
+        "da000161",
+        "db0000000161",
+        "c400",
+        "c401ff",
+        "c50001ff",
+        "c600000001ff",
+        "90",
+        "9100",
+        "dc000100",
+        "dd0000000100",
+        "80",
+        "81a16100",
+        "de0001a16100",
+        "df00000001a16100",
+        "81d9016100",
+        "81da00016100",
+        "81db000000016100",
+        "82a16100a16200",
+        "81a16181a16100",
     };
     for (size_t i = 0; i < N(good); i++)
-        ck_assert_msg(check_hex(good[i]) == ERR_OK, "%s: %s", good[i], err_name(check_hex(good[i])));
+        ck_assert_msg(check_hex(good[i]) == ERR_OK, "%s: %s", good[i],
+                      err_name(check_hex(good[i])));
 }
 END_TEST
 
 START_TEST(refuses_counts_and_lengths_beyond_the_end)
 {
     static const char *const cut[] = {
-        "", "dfffffffffff0a", "df100000000000", "dd7fffffff", "dc0001", "91", "9200", "81", "81a161",
-        "82a16100", "df00000001", "dbffffffff", "dbffffffff61", "db0000000261", "c6ffffffff",
-        "c60000000200", "c5000200", "c40200", "d90261", "a261", "bf61", "cc", "cd00", "ce000000",
-        "cf00000000000000", "d0", "d100", "d2000000", "d300000000000000", "ca000000",
-        "cb00000000000000", "c4", "c500", "c6000000", "d9", "da00", "db000000", "dc00", "dd000000",
-        "de00", "df000000",
+        "",
+        "dfffffffffff0a",
+        "df100000000000",
+        "dd7fffffff",
+        "dc0001",
+        "91",
+        "9200",
+        "81",
+        "81a161",
+        "82a16100",
+        "df00000001",
+        "dbffffffff",
+        "dbffffffff61",
+        "db0000000261",
+        "c6ffffffff",
+        "c60000000200",
+        "c5000200",
+        "c40200",
+        "d90261",
+        "a261",
+        "bf61",
+        "cc",
+        "cd00",
+        "ce000000",
+        "cf00000000000000",
+        "d0",
+        "d100",
+        "d2000000",
+        "d300000000000000",
+        "ca000000",
+        "cb00000000000000",
+        "c4",
+        "c500",
+        "c6000000",
+        "d9",
+        "da00",
+        "db000000",
+        "dc00",
+        "dd000000",
+        "de00",
+        "df000000",
     };
     for (size_t i = 0; i < N(cut); i++)
-        ck_assert_msg(check_hex(cut[i]) == ERR_TRUNCATED, "%s: %s", cut[i], err_name(check_hex(cut[i])));
+        ck_assert_msg(check_hex(cut[i]) == ERR_TRUNCATED, "%s: %s", cut[i],
+                      err_name(check_hex(cut[i])));
 }
 END_TEST
 
 START_TEST(refuses_kinds_that_may_not_travel)
 {
     static const char *const bad[] = {
-        "c1",                               /* never used */
-        "d400ff", "d50000ff", "d600ffffffff", "d7000000000000000000",   /* fixext */
+        "c1", /* never used */
+        "d400ff",
+        "d50000ff",
+        "d600ffffffff",
+        "d7000000000000000000", /* fixext */
         "d80000000000000000000000000000000000",
-        "c70100ff", "c8000100ff", "c90000000100ff",                     /* ext */
-        "d6ff00000000", "d7ff0000000000000000", "c70cff000000000000000000000000", /* timestamps */
-        "81c000", "810100", "81c300", "819000", "818000", "81c4016100", /* keys that are no strings */
-        "81ca0000000000", "81ff00",
-        "91d400ff", "81a161c1",             /* deeper */
+        "c70100ff",
+        "c8000100ff",
+        "c90000000100ff", /* ext */
+        "d6ff00000000",
+        "d7ff0000000000000000",
+        "c70cff000000000000000000000000", /* timestamps */
+        "81c000",
+        "810100",
+        "81c300",
+        "819000",
+        "818000",
+        "81c4016100", /* keys that are no strings */
+        "81ca0000000000",
+        "81ff00",
+        "91d400ff",
+        "81a161c1", /* deeper */
     };
     for (size_t i = 0; i < N(bad); i++)
         ck_assert_msg(check_hex(bad[i]) == ERR_TYPE, "%s: %s", bad[i], err_name(check_hex(bad[i])));
@@ -110,9 +197,11 @@ END_TEST
 
 START_TEST(refuses_bytes_after_the_object)
 {
-    static const char *const bad[] = {"0000", "8000", "8080", "c0c0", "a16100", "81a161000a", "c400c1"};
+    static const char *const bad[] = {"0000",   "8000",       "8080",  "c0c0",
+                                      "a16100", "81a161000a", "c400c1"};
     for (size_t i = 0; i < N(bad); i++)
-        ck_assert_msg(check_hex(bad[i]) == ERR_TRAILING, "%s: %s", bad[i], err_name(check_hex(bad[i])));
+        ck_assert_msg(check_hex(bad[i]) == ERR_TRAILING, "%s: %s", bad[i],
+                      err_name(check_hex(bad[i])));
 }
 END_TEST
 
@@ -132,20 +221,21 @@ END_TEST
 START_TEST(refuses_text_that_is_not_utf8)
 {
     static const char *const bad[] = {
-        "a100", "a3610062",                     /* NUL */
-        "a180", "a1bf", "a1c3", "a1ff", "a1fe", /* stray and unfinished */
-        "a2c328", "a3e28228", "a4f0908028", "a2e282", "a3f09f98",
-        "a2c080", "a2c1bf", "a3e08080", "a3e09fbf", "a4f0808080", "a4f08fbfbf", /* overlong */
-        "a3eda080", "a3edbfbf",                 /* surrogates */
-        "a4f4908080", "a4f5808080", "a5f888808080", /* above U+10FFFF */
-        "81a1ff00",                             /* as a key */
+        "a100",       "a3610062",                                         /* NUL */
+        "a180",       "a1bf",       "a1c3",         "a1ff",       "a1fe", /* stray and unfinished */
+        "a2c328",     "a3e28228",   "a4f0908028",   "a2e282",     "a3f09f98",   "a2c080",
+        "a2c1bf",     "a3e08080",   "a3e09fbf",     "a4f0808080", "a4f08fbfbf", /* overlong */
+        "a3eda080",   "a3edbfbf",                                               /* surrogates */
+        "a4f4908080", "a4f5808080", "a5f888808080",                             /* above U+10FFFF */
+        "81a1ff00",                                                             /* as a key */
     };
     for (size_t i = 0; i < N(bad); i++) {
         int err = check_hex(bad[i]);
         ck_assert_msg(err == ERR_UTF8, "%s: %s", bad[i], err_name(err));
     }
-    static const char *const good[] = {"a2c2a2", "a2dfbf", "a3e0a080", "a3e282ac", "a3ed9fbf",
-                                       "a3ee8080", "a3efbfbf", "a4f0908080", "a4f48fbfbf"};
+    static const char *const good[] = {"a2c2a2",   "a2dfbf",     "a3e0a080",
+                                       "a3e282ac", "a3ed9fbf",   "a3ee8080",
+                                       "a3efbfbf", "a4f0908080", "a4f48fbfbf"};
     for (size_t i = 0; i < N(good); i++)
         ck_assert_msg(check_hex(good[i]) == ERR_OK, "%s", good[i]);
     ck_assert_int_eq(check_hex("c401ff"), ERR_OK); /* binary is not text */
@@ -157,7 +247,10 @@ START_TEST(nests_to_the_limit_and_not_one_deeper)
     for (int maps = 0; maps <= 1; maps++) {
         for (int deep = MP_DEPTH_MAX; deep <= MP_DEPTH_MAX + 1; deep++) {
             for (int i = 0; i < deep; i++)
-                put_many(maps ? "\x81\xa1""a" : "\x91", maps ? 3 : 1);
+                put_many(maps ? "\x81\xa1"
+                                "a"
+                              : "\x91",
+                         maps ? 3 : 1);
             put(0xc0);
             ck_assert_int_eq(check_out(), deep == MP_DEPTH_MAX ? ERR_OK : ERR_DEPTH);
         }
@@ -296,7 +389,8 @@ static const msgpack_object *parse(const char *hex)
 }
 
 /* What each getter says about {"k": value}. */
-static void expect(const char *value_hex, int str, int whole, int dbl, int boolean, int bin, int dec)
+static void expect(const char *value_hex, int str, int whole, int dbl, int boolean, int bin,
+                   int dec)
 {
     char hex[256], text[8] = "before";
     snprintf(hex, sizeof hex, "81a16b%s", value_hex);
@@ -307,9 +401,12 @@ static void expect(const char *value_hex, int str, int whole, int dbl, int boole
     uint8_t bytes[4];
     size_t len = 77;
     dec_t v = dec_int(-77);
-    const int got[] = {mp_str(m, "k", text, sizeof text),         mp_int(m, "k", &i),
-                       mp_dbl(m, "k", &d),                        mp_bool(m, "k", &b),
-                       mp_bin(m, "k", bytes, sizeof bytes, &len), mp_dec(m, "k", &v)};
+    const int got[] = {mp_str(m, "k", text, sizeof text),
+                       mp_int(m, "k", &i),
+                       mp_dbl(m, "k", &d),
+                       mp_bool(m, "k", &b),
+                       mp_bin(m, "k", bytes, sizeof bytes, &len),
+                       mp_dec(m, "k", &v)};
     const int want[] = {str, whole, dbl, boolean, bin, dec};
     static const char *const names[] = {"str", "int", "dbl", "bool", "bin", "dec"};
     for (size_t k = 0; k < N(got); k++)
@@ -331,12 +428,13 @@ static void expect(const char *value_hex, int str, int whole, int dbl, int boole
 START_TEST(each_getter_takes_its_own_type_only)
 {
     const int T = ERR_TYPE;
+    /* clang-format off */
     /*     value                  str       int        dbl        bool    bin     dec */
     expect("c0",                  T,        T,         T,         T,      T,      T);
     expect("c3",                  T,        T,         T,         ERR_OK, T,      T);
     expect("00",                  T,        ERR_OK,    ERR_OK,    T,      T,      T);
     expect("ff",                  T,        ERR_OK,    ERR_OK,    T,      T,      T);
-    expect("cd0001",              T,        ERR_OK,    ERR_OK,    T,      T,      T); /* not minimal */
+    expect("cd0001",              T,        ERR_OK,    ERR_OK,    T,      T,      T); /* padded */
     expect("cf7fffffffffffffff",  T,        ERR_OK,    ERR_OK,    T,      T,      T);
     expect("cf8000000000000000",  T,        ERR_RANGE, T,         T,      T,      T);
     expect("cfffffffffffffffff",  T,        ERR_RANGE, T,         T,      T,      T);
@@ -358,14 +456,16 @@ START_TEST(each_getter_takes_its_own_type_only)
     expect("c405ffffffffff",      T,        T,         T,         T,      ERR_SIZE, T);
     expect("90",                  T,        T,         T,         T,      T,      T);
     expect("80",                  T,        T,         T,         T,      T,      T);
+    /* clang-format on */
 }
 END_TEST
 
 START_TEST(getters_yield_the_value)
 {
     /* {"s":"ab", "i":-5, "d":2.5, "w":3, "b":true, "x":<01 02>, "q":"-1.25"} */
-    const msgpack_object *m = parse("87a173a26162a169fba164cb4004000000000000a17703a162c3a178c4020102"
-                                    "a171a52d312e3235");
+    const msgpack_object *m =
+        parse("87a173a26162a169fba164cb4004000000000000a17703a162c3a178c4020102"
+              "a171a52d312e3235");
     char text[3];
     int64_t i;
     double d, w;

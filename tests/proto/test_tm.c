@@ -66,9 +66,9 @@ END_TEST
 START_TEST(refuses_dates_that_do_not_exist)
 {
     static const char *const bad[] = {
-        "2023-02-29T00:00Z", "2100-02-29T00:00Z",  "2024-02-30T00:00Z", "2024-04-31T00:00Z",
-        "2024-00-01T00:00Z", "2024-13-01T00:00Z",  "2024-01-00T00:00Z", "2024-01-32T00:00Z",
-        "2024-01-01T24:00Z", "2024-01-01T00:60Z",  "2024-01-01T00:00:60Z", "1969-12-31T23:59Z",
+        "2023-02-29T00:00Z", "2100-02-29T00:00Z", "2024-02-30T00:00Z",    "2024-04-31T00:00Z",
+        "2024-00-01T00:00Z", "2024-13-01T00:00Z", "2024-01-00T00:00Z",    "2024-01-32T00:00Z",
+        "2024-01-01T24:00Z", "2024-01-01T00:60Z", "2024-01-01T00:00:60Z", "1969-12-31T23:59Z",
         "2262-01-01T00:00Z", "0000-01-01T00:00Z",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
@@ -102,7 +102,10 @@ END_TEST
 
 START_TEST(timeframes_have_names_both_ways)
 {
-    static const struct { const char *name; int64_t ns; } known[] = {
+    static const struct {
+        const char *name;
+        int64_t ns;
+    } known[] = {
         {"1m", NS_PER_MIN},       {"5m", 5 * NS_PER_MIN}, {"15m", 15 * NS_PER_MIN},
         {"30m", 30 * NS_PER_MIN}, {"1h", NS_PER_H},       {"4h", 4 * NS_PER_H},
         {"1d", NS_PER_DAY},

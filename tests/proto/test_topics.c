@@ -43,7 +43,8 @@ START_TEST(an_exact_topic_allows_no_suffix)
         ck_assert_int_eq(topic_find(text, &got), ERR_UNKNOWN);
         snprintf(text, sizeof text, "%s.x", topic_defs[i].text);
         ck_assert_int_eq(topic_find(text, &got), ERR_UNKNOWN);
-        snprintf(text, sizeof text, "%.*s", (int)strlen(topic_defs[i].text) - 1, topic_defs[i].text);
+        snprintf(text, sizeof text, "%.*s", (int)strlen(topic_defs[i].text) - 1,
+                 topic_defs[i].text);
         ck_assert_int_eq(topic_find(text, &got), ERR_UNKNOWN);
         ck_assert_int_eq(got, TOPIC_COUNT);
     }
@@ -99,7 +100,10 @@ END_TEST
 
 START_TEST(only_its_owner_may_publish)
 {
-    static const struct { enum topic topic; enum party owner; } owned[] = {
+    static const struct {
+        enum topic topic;
+        enum party owner;
+    } owned[] = {
         {TOPIC_SIGNAL_GENERATED, AGENT_SIGNAL}, {TOPIC_RISK_APPROVED, AGENT_RISK},
         {TOPIC_RISK_REJECTED, AGENT_RISK},      {TOPIC_ORDER_PLACED, AGENT_EXECUTION},
         {TOPIC_ORDER_FILLED, AGENT_EXECUTION},  {TOPIC_POSITION_CLOSED, AGENT_EXECUTION},
@@ -143,7 +147,8 @@ START_TEST(every_topic_has_a_publisher_and_a_message_with_its_name)
             continue;
         }
         const char *action = msg_defs[d->msg].action;
-        ck_assert_msg(strncmp(d->text, action, strlen(action)) == 0, "%s carries %s", d->text, action);
+        ck_assert_msg(strncmp(d->text, action, strlen(action)) == 0, "%s carries %s", d->text,
+                      action);
     }
 }
 END_TEST

@@ -1,0 +1,59 @@
+/* data - what the modules of this agent share: the market as the system sees it.
+ *
+ *   data.c       start, contracts, market clock, tickers and marks, readiness
+ *   book.c       order books from snapshot and deltas (pure)
+ *   candles.c    closed bars: store, live bars, gaps, questions of others
+ */
+#ifndef AGENTS_DATA_DATA_H
+#define AGENTS_DATA_DATA_H
+
+#include "agents/data/book.h"
+#include "agents/data/candles.h"
+#include "libagent/agent.h"
+#include "libagent/venue.h"
+
+struct data;
+
+struct symbol {
+    struct data *data;
+    char name[20];
+    struct msg_market_contract contract;
+    bool known;                     /* the venue has told its contract */
+    struct book book;
+    bool book_asked;                /* a snapshot is under way */
+    int64_t book_sent_ns, ticker_sent_ns;   /* wall */
+    bool book_dirty, ticker_dirty;
+    dec_t last_px, last_qty;
+    int64_t heard_ns;               /* wall; any frame of this symbol */
+    struct series series[SERIES_MAX];
+    size_t n_series;
+    struct live_bar live;           /* of the primary timeframe */
+    int64_t crossed, resyncs;
+};
+
+struct data {
+    struct agent *agent;
+    struct venue *venue, *admin;    /* admin: the paper exchange's own port, for its clock */
+    struct venue_stream *stream;
+    struct symbol symbols[CONFIG_LIST_MAX];
+    size_t n_symbols;
+    struct msg_market_clock clock;
+    bool clock_known, contracts_known, warming, ready;
+    int fetching;                   /* kline calls under way */
+    struct loop_timer *timer_flush, *timer_clock, *timer_contracts, *timer_start, *timer_bars;
+    int64_t frames, malformed, bars_live, bars_rest, gaps;
+};
+
+int64_t data_market_ns(const struct data *d);
+
+/* candles.c, on the agent */
+void candles_init(struct data *d);
+void candles_catch_up(struct data *d, struct symbol *s, struct series *q);
+void candles_on_push(struct data *d, struct symbol *s, const json_t *candles);
+void candles_on_match(struct data *d, struct symbol *s, int64_t ts_ns, dec_t lots);
+void candles_on_break(struct symbol *s);        /* the stream was down: live volumes are incomplete */
+void candles_tick(void *arg);                   /* close what the venue did not close */
+void candles_on_get(struct agent *a, const struct event *e);
+bool candles_complete(const struct data *d);
+
+#endif
