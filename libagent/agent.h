@@ -41,6 +41,9 @@ struct event {
     enum party from;
     enum msg type;
     const void *msg;            /* struct msg_<type> */
+    const uint8_t *raw_header;  /* HEADER_SIZE bytes as on the wire */
+    const void *body;           /* likewise */
+    size_t body_len;
     bool replayed;              /* fetched later: what is in it may be long past */
     int64_t now_ns;             /* wall, one now per turn */
 };

@@ -189,7 +189,7 @@ static void on_response(struct agent *a, const struct event *e)
 
 /* Hand one message to whoever wants it.  Nothing that is wrong with it is fatal (I3). */
 static void dispatch(struct agent *a, enum topic topic, const char *text, const struct header *h,
-                     const void *body, size_t len, bool replayed)
+                     const uint8_t *raw, const void *body, size_t len, bool replayed)
 {
     const struct topic_def *def = &topic_defs[topic];
     bool inbox = topic == TOPIC_INBOX;
@@ -218,7 +218,8 @@ static void dispatch(struct agent *a, enum topic topic, const char *text, const 
     }
     const struct event e = {
         .topic = text, .header = h, .env = &env, .from = h->sender, .type = type,
-        .msg = message_room(), .replayed = replayed, .now_ns = a->now_ns,
+        .msg = message_room(), .raw_header = raw, .body = body, .body_len = len,
+        .replayed = replayed, .now_ns = a->now_ns,
     };
     if (!inbox) {
         if (first != NULL)
@@ -234,9 +235,9 @@ static void dispatch(struct agent *a, enum topic topic, const char *text, const 
 }
 
 static void apply(struct agent *a, struct stream *st, enum topic topic, const struct header *h,
-                  const void *body, size_t len, bool replayed)
+                  const uint8_t *raw, const void *body, size_t len, bool replayed)
 {
-    dispatch(a, topic, st->topic, h, body, len, replayed);
+    dispatch(a, topic, st->topic, h, raw, body, len, replayed);
     stream_applied(st, a->mono_ns);
     turn_cursor(&a->turn, st->publisher, st->topic, st->cursor,
                 streams_identity_of(a->streams, st->publisher));
@@ -256,11 +257,11 @@ static void arrive(struct agent *a, enum topic topic, const char *text, const st
     a->peers[h->sender].matters = true;
     if (stream_arrive(st, h->seq, raw, body, len, replayed, a->mono_ns) != ARRIVAL_APPLY)
         return;
-    apply(a, st, topic, h, body, len, replayed);
+    apply(a, st, topic, h, raw, body, len, replayed);
     for (struct kept *k; (k = stream_take(st)) != NULL; free(k)) {
         struct header kh;
         must(header_decode(k->header, &kh) == ERR_OK);
-        apply(a, st, topic, &kh, k->body, k->len, k->replayed);
+        apply(a, st, topic, &kh, k->header, k->body, k->len, k->replayed);
     }
 }
 
@@ -281,7 +282,7 @@ static void on_frames(struct agent *a, const char *text, const uint8_t *raw, con
     if (h.sender == a->def->id && topic != TOPIC_AGENT_HB)
         return;                 /* what an agent says it has done already */
     if (!agent_must_apply(a, topic)) {
-        dispatch(a, topic, text, &h, body, len, false);
+        dispatch(a, topic, text, &h, raw, body, len, false);
         return;
     }
     struct peer *p = &a->peers[h.sender];

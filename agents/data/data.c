@@ -66,24 +66,30 @@ static void publish_clock(struct data *d)
         agent_publish(d->agent, TOPIC_MARKET_CLOCK, NULL, MSG_MARKET_CLOCK, &d->clock, NULL);
 }
 
-static void on_clock(void *arg, const struct venue_answer *a)
+static void on_clock(void *arg, const struct http_response *r)
 {
     struct data *d = arg;
     int64_t market, wall;
     dec_t speed;
-    if (a->outcome != VENUE_OK || codec_int(a->data, "market_ns", &market) < 0 ||
-        codec_int(a->data, "server_ns", &wall) < 0 || codec_dec(a->data, "speed", &speed) < 0)
-        return;                 /* asked again by the timer */
-    set_clock(d, market, wall, dec_to_double(speed));
-    publish_clock(d);
-    consider_ready(d);
+    json_t *v = NULL;
+    if (r->outcome == HTTP_ANSWERED && codec_load(r->body, r->len, &v) == ERR_OK &&
+        codec_int(v, "market_ns", &market) == ERR_OK && codec_int(v, "server_ns", &wall) == ERR_OK &&
+        codec_dec(v, "speed", &speed) == ERR_OK) {
+        set_clock(d, market, wall, dec_to_double(speed));
+        publish_clock(d);
+        consider_ready(d);
+    }
+    json_decref(v);             /* without an answer it is asked again by the timer */
 }
 
 static void ask_clock(void *arg)
 {
     struct data *d = arg;
+    const struct http_request req = {
+        .method = "GET", .url = d->clock_url, .timeout_ms = 1000, .max_response = 4096,
+    };
     if (d->admin != NULL)
-        venue_call(d->admin, VENUE_PUBLIC, "GET", "/admin/clock", NULL, on_clock, d);
+        http_request(d->admin, &req, on_clock, d, NULL);
     else if (d->venue != NULL)
         set_clock(d, agent_now_ns(d->agent), agent_now_ns(d->agent), 1);    /* live: the same */
     publish_clock(d);
@@ -416,7 +422,7 @@ static int make_venue(struct data *d, const char *url, struct venue **ret)
     return venue_new(&o, ret);
 }
 
-static bool admin_url(char *ret, size_t size)
+static bool clock_url(char *ret, size_t size)
 {
     int port = 0;
     FILE *f = fopen("sock/paper.admin.port", "re");
@@ -424,7 +430,7 @@ static bool admin_url(char *ret, size_t size)
         return false;
     int n = fscanf(f, "%d", &port);
     fclose(f);
-    snprintf(ret, size, "http://127.0.0.1:%d", port);
+    snprintf(ret, size, "http://127.0.0.1:%d/admin/clock", port);
     return n == 1 && port > 0;
 }
 
@@ -433,15 +439,15 @@ static void on_start_timer(void *arg)
 {
     struct data *d = arg;
     const char *configured = config_text(agent_config(d->agent), CFG_rest_url);
-    char url[256], admin[64];
+    char url[256];
     bool paper = *configured == '\0';
     if (d->venue == NULL) {
-        if (paper && (venue_paper_url(url, sizeof url) < 0 || !admin_url(admin, sizeof admin))) {
+        if (paper && (venue_paper_url(url, sizeof url) < 0 || !clock_url(d->clock_url, sizeof d->clock_url))) {
             agent_detail(d->agent, "waiting for the paper exchange (sock/paper.port)");
             return;
         }
         if (make_venue(d, paper ? url : configured, &d->venue) < 0 ||
-            (paper && make_venue(d, admin, &d->admin) < 0)) {
+            (paper && http_new(agent_loop(d->agent), NULL, &d->admin) < 0)) {
             agent_fail(d->agent, "the HTTP client could not be made");
             return;
         }
@@ -503,7 +509,7 @@ void data_fini(struct agent *a)
     struct data *d = agent_state(a);
     venue_stream_close(&d->stream);
     venue_destroy(&d->venue);
-    venue_destroy(&d->admin);
+    http_destroy(&d->admin);
     for (size_t i = 0; i < d->n_symbols; i++) {
         book_fini(&d->symbols[i].book);
         for (size_t k = 0; k < d->symbols[i].n_series; k++)

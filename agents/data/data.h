@@ -10,6 +10,7 @@
 #include "agents/data/book.h"
 #include "agents/data/candles.h"
 #include "libagent/agent.h"
+#include "libagent/http.h"
 #include "libagent/venue.h"
 
 struct data;
@@ -33,7 +34,9 @@ struct symbol {
 
 struct data {
     struct agent *agent;
-    struct venue *venue, *admin;    /* admin: the paper exchange's own port, for its clock */
+    struct venue *venue;
+    struct http *admin;             /* to the paper exchange's own port, for its clock; NULL: live */
+    char clock_url[96];
     struct venue_stream *stream;
     struct symbol symbols[CONFIG_LIST_MAX];
     size_t n_symbols;

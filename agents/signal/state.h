@@ -1,0 +1,106 @@
+/* state - what the modules of this agent share.
+ *
+ *   bars.c       a closed bar, live or recovered: the strategy's answer, the batch it belongs to
+ *   feed.c       history and missing bars, asked from data; readiness
+ *   publish.c    ended batches and the miner's state become messages
+ *   keep.c       configuration, snapshot, notes
+ *   batch.c      ranking of one close (pure)      day_atr.c  ATR of the day (pure)
+ *
+ * A bar goes through the pure core with its note in the journal: recovery feeds the same bars to the same
+ * functions and comes to the same state.  The hours of gamma and the days are not kept: data has them.
+ */
+#ifndef AGENTS_SIGNAL_STATE_H
+#define AGENTS_SIGNAL_STATE_H
+
+#include "agents/signal/batch.h"
+#include "agents/signal/day_atr.h"
+#include "libagent/agent.h"
+#include "libagent/core/gamma.h"
+#include "libagent/core/strategy_score.h"
+
+#define SYMBOLS_MAX  64
+#define PAGE_ROWS    256
+
+/* In snapshots, and in a note after history was fed. */
+struct symbol_kept {
+    char name[20];
+    uint32_t version;
+    struct strategy_score score;
+    int64_t funnel[SCORE_VERDICT_COUNT];    /* live bars by verdict */
+};
+
+/* What is asked from data for one symbol, one page after the other. */
+enum feed_stage { FEED_CONFIRM, FEED_PRIMARY, FEED_HOUR, FEED_DAY, FEED_STAGES };
+struct feed {
+    bool under_way;
+    bool done;                  /* once, at least: it is known how much history there is */
+    bool failed;                /* data refused or did not answer; tried again by the timer */
+    bool filled;                /* the feed that ended last brought primary bars */
+    enum feed_stage stage;
+    int64_t from_ns;
+    struct bars {
+        struct candle *c;
+        size_t n, size;
+    } primary, confirm;         /* collected, to be fed in order of their ends */
+};
+
+struct symbol {
+    struct symbol_kept kept;
+    struct day_atr day;
+    struct feed feed;
+    struct candle waiting;      /* newest live bar that came while bars before it are missing */
+    bool has_waiting, waiting_warm;
+    int64_t waiting_heard_ns;
+};
+
+struct signals {
+    struct agent *agent;
+    int64_t primary_ns, confirm_ns;
+    bool probe;                 /* the test strategy */
+    struct strategy_score_params params;
+    char params_hash[33];
+    int64_t batch_ns;           /* wall */
+    struct symbol symbols[SYMBOLS_MAX];
+    int n_symbols;
+    struct gamma gamma;         /* of it only cascade and lighthouse are kept */
+    struct batches batches;
+    int64_t bars, fired, late;  /* kept */
+    int64_t stated_ns, stated_market_ns;    /* the last signal.state: wall, market */
+    struct loop_timer *timer_batch, *timer_state, *timer_feed;
+};
+
+/* keep.c */
+int  signals_init(struct agent *a, char why[CONFIG_WHY_MAX]);
+int  signals_load(struct agent *a, const void *data, size_t len);
+int  signals_note(struct agent *a, uint16_t kind, const void *data, size_t len);
+void signals_save(struct agent *a, void **data, size_t *len);
+void signals_fini(struct agent *a);
+void keep_bar(struct signals *s, int symbol, const struct candle *c, bool warm, int64_t heard_ns);
+void keep_symbol(struct signals *s, int symbol);
+void keep_batch(struct signals *s, int64_t close_ns, int64_t ended_ns);
+void keep_miner(struct signals *s);
+
+/* bars.c */
+void signals_on_candle(struct agent *a, const struct event *e);
+/* The next primary bar of a symbol.  The same at recovery, from its note. */
+void bars_apply(struct signals *s, int symbol, const struct candle *c, bool warm, int64_t heard_ns);
+/* A live bar, all before it being there: apply it and keep it. */
+void bars_live(struct signals *s, int symbol, const struct candle *c, bool warm, int64_t heard_ns);
+void candle_from(struct candle *c, int64_t tf_ns, int64_t start_ns, const dec_t px[4], dec_t volume);
+bool symbol_ready(const struct symbol *y);
+
+/* feed.c */
+void signals_start(struct agent *a);
+void signals_warm(struct agent *a);
+void feed_start(struct signals *s, int symbol);
+
+/* publish.c */
+void publish_due(struct signals *s);
+void publish_late(struct signals *s, const struct fired *f, int64_t ended_ns);
+void publish_leftovers(struct signals *s);
+void publish_on_batch_timer(void *arg);
+void publish_on_state_timer(void *arg);
+void signals_on_position_closed(struct agent *a, const struct event *e);
+size_t signals_counters(struct agent *a, struct sub_counter *ret, size_t max);
+
+#endif
