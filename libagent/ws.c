@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ERR_STATE openssl_err_state     /* a type of OpenSSL's headers; ours is an error code */
 #include <libwebsockets.h>
+#undef ERR_STATE
 #include <uv.h>
 
 #include "proto/err.h"
@@ -348,12 +350,13 @@ int ws_client_new(struct loop *l, struct ws_client **ret)
         .foreign_loops = loops,
         .timeout_secs = WS_CONNECT_MS / 1000,
         .connect_timeout_secs = WS_CONNECT_MS / 1000,
-        .user = c,
+        .pcontext = &c->context,        /* set to NULL when the context is really gone */
         .gid = (gid_t)-1,
         .uid = (uid_t)-1,
     };
-    c->context = lws_create_context(&info);
-    if (c->context == NULL) {
+    struct lws_context *made = lws_create_context(&info);
+    c->context = made;
+    if (made == NULL) {
         free(c);
         return ERR_IO;
     }
@@ -374,5 +377,7 @@ void ws_client_destroy(struct ws_client **c)
     while (gone->resolving > 0)
         uv_run(loop_uv(gone->loop), UV_RUN_ONCE);
     lws_context_destroy(gone->context);
+    while (gone->context != NULL)       /* its handles on a foreign loop close in the loop's turns */
+        uv_run(loop_uv(gone->loop), UV_RUN_ONCE);
     free(gone);
 }

@@ -66,6 +66,7 @@ struct signals {
     struct batches batches;
     int64_t bars, fired, late;  /* kept */
     int64_t stated_ns, stated_market_ns;    /* the last signal.state: wall, market */
+    int64_t recovered;          /* bars taken from notes at this start */
     struct loop_timer *timer_batch, *timer_state, *timer_feed;
 };
 
@@ -96,7 +97,11 @@ void feed_start(struct signals *s, int symbol);
 
 /* publish.c */
 void publish_due(struct signals *s);
-void publish_late(struct signals *s, const struct fired *f, int64_t ended_ns);
+/* There will be a place for the batch of this close: if need be the oldest ends early. */
+void publish_make_room(struct signals *s, int64_t close_ns);
+/* A signal whose batch had ended: said nevertheless, it is refused by its times. */
+void publish_late(struct signals *s, const struct fired *f);
+/* Batches that were open when the process ended. */
 void publish_leftovers(struct signals *s);
 void publish_on_batch_timer(void *arg);
 void publish_on_state_timer(void *arg);

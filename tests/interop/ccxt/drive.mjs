@@ -166,6 +166,8 @@ const dir = mkdtempSync(join(tmpdir(), 'enigma-ccxt-'));
 const paper = spawn(program, ['--instance', dir, '--speed', '1', '--seed', '7'],
   { stdio: ['ignore', 'ignore', 'inherit'] });
 let ended = false;
+process.on('exit', () => paper.kill('SIGKILL'));    // whatever ends us, nothing is left running
+process.on('SIGTERM', () => process.exit(1)).on('SIGINT', () => process.exit(1));
 paper.on('exit', (code) => { ended = true; check('enigma-paper ended 0', code === 0, code); });
 let ex;
 try {

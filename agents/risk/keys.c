@@ -1,0 +1,77 @@
+/* keys - risk's signing key; made once, readable by its owner alone */
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "proto/err.h"
+
+#include "agents/risk/state.h"
+
+#define PATH_MAX_ 256
+
+/* One line of hexadecimal digits. */
+static int write_hex(const char *path, mode_t mode, const uint8_t *bytes, size_t n)
+{
+    char text[2 * TOKEN_SECRET + 2];
+    sodium_bin2hex(text, sizeof text, bytes, n);
+    strcat(text, "\n");
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (fd < 0)
+        return ERR_IO;
+    ssize_t wrote = write(fd, text, strlen(text));
+    bool ok = wrote == (ssize_t)strlen(text) && fsync(fd) == 0;
+    ok = close(fd) == 0 && ok;
+    sodium_memzero(text, sizeof text);
+    return ok ? ERR_OK : ERR_IO;
+}
+
+static int read_secret(const char *path, uint8_t secret[TOKEN_SECRET], char why[CONFIG_WHY_MAX])
+{
+    char text[2 * TOKEN_SECRET + 2] = "";
+    size_t got = 0;
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
+    bool safe = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077) == 0;
+    ssize_t n = safe ? read(fd, text, sizeof text - 1) : -1;
+    close(fd);
+    int err = ERR_OK;
+    if (!safe) {
+        snprintf(why, CONFIG_WHY_MAX, "%.150s: others may read it; `chmod 600` it", path);
+        err = ERR_PERMISSION;
+    } else if (n < 2 * TOKEN_SECRET ||
+               sodium_hex2bin(secret, TOKEN_SECRET, text, 2 * TOKEN_SECRET, NULL, &got, NULL) != 0 ||
+               got != TOKEN_SECRET) {
+        snprintf(why, CONFIG_WHY_MAX, "%.150s is damaged; remove it and its .pub, a new key is made", path);
+        err = ERR_CORRUPT;
+    }
+    sodium_memzero(text, sizeof text);
+    return err;
+}
+
+int keys_load(const char *dir, uint8_t secret[TOKEN_SECRET], char why[CONFIG_WHY_MAX])
+{
+    char path[PATH_MAX_], public_path[PATH_MAX_];
+    uint8_t public_key[TOKEN_PUBLIC];
+    must(sodium_init() >= 0);
+    snprintf(path, sizeof path, "%s/risk.sign", dir);
+    snprintf(public_path, sizeof public_path, "%s/risk.sign.pub", dir);
+    int err = read_secret(path, secret, why);
+    if (err == ERR_NOT_FOUND) {
+        crypto_sign_keypair(public_key, secret);
+        err = write_hex(path, 0600, secret, TOKEN_SECRET);
+    }
+    if (err == ERR_IO)
+        snprintf(why, CONFIG_WHY_MAX, "%.150s: %s", path, strerror(errno));
+    if (err < 0)
+        return err;
+    crypto_sign_ed25519_sk_to_pk(public_key, secret);
+    if (access(public_path, F_OK) != 0 && (err = write_hex(public_path, 0644, public_key, TOKEN_PUBLIC)) < 0)
+        snprintf(why, CONFIG_WHY_MAX, "%.150s: %s", public_path, strerror(errno));
+    return err;
+}
