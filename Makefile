@@ -105,7 +105,7 @@ $(eval $(call test_rule,paper,$(B)/libpaper.a $(LINK.agent),$(LIBS.agent)))
 $(eval $(call test_rule,cli,$(B)/libcli.a $(LINK.agent),$(LIBS.agent)))
 define agent_tests
 TESTS.agent-$(1) := $$(patsubst %.c,$$(B)/%,$$(wildcard tests/agents/$(1)/test_*.c))
-$$(call test_rule,agent-$(1),$(B)/libagent-$(1).a $(LINK.agent),$(LIBS.agent))
+$$(eval $$(call test_rule,agent-$(1),$(B)/libagent-$(1).a $(LINK.agent),$(LIBS.agent)))
 endef
 $(foreach a,$(AGENTS),$(eval $(call agent_tests,$(a))))
 TESTS := $(TESTS.proto) $(TESTS.core) $(TESTS.exchange) $(TESTS.agent) $(TESTS.broker) \

@@ -39,7 +39,7 @@ struct http_call {
     struct curl_slist *headers;
     char *sent_body, *body;
     size_t len, cap, max, headers_len;
-    bool repeatable, too_large;
+    bool repeatable, too_large, head_done;
     char error[CURL_ERROR_SIZE];
     http_done_fn *done;
     void *arg;
@@ -90,8 +90,11 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 static size_t on_header(char *data, size_t size, size_t n, void *arg)
 {
     struct http_call *c = arg;
-    (void)data;
     c->headers_len += size * n;
+    if (size * n <= 2 && (*data == '\r' || *data == '\n'))
+        c->head_done = true;            /* the empty line; trailers may follow, or after 100 a new head */
+    else if (size * n > 5 && memcmp(data, "HTTP/", 5) == 0)
+        c->head_done = false;
     c->too_large = c->headers_len > HTTP_HEADERS_MAX;
     return c->too_large ? 0 : size * n;
 }
@@ -109,12 +112,18 @@ static int before_request(void *arg, char *to, char *from, int to_port, int from
     return c->repeatable || nothing_written(c) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
+/* curl is content with a head that the end of the connection cut short, and with 100 alone. */
+static bool is_whole(struct http_call *c, long *ret_status)
+{
+    return curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, ret_status) == CURLE_OK &&
+           *ret_status >= 200 && c->head_done;
+}
+
 static void answer(struct http_call *c, CURLcode result)
 {
     struct http_response r = {.outcome = HTTP_ANSWERED, .body = "", .error = "", .call = c};
-    if (result == CURLE_OK) {
-        long status = 0;
-        curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+    long status = 0;
+    if (result == CURLE_OK && is_whole(c, &status)) {
         r.status = (int)status;
         r.len = c->len;
         if (c->body != NULL)
@@ -122,6 +131,7 @@ static void answer(struct http_call *c, CURLcode result)
     } else {
         r.outcome = nothing_written(c) ? HTTP_NOT_SENT : HTTP_UNKNOWN;
         r.error = c->too_large ? "answer too large"
+                : result == CURLE_OK ? "connection lost inside the answer's head"
                 : result == CURLE_ABORTED_BY_CALLBACK ? "connection lost before the answer"
                 : c->error[0] != '\0' ? c->error : curl_easy_strerror(result);
     }

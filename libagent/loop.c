@@ -2,7 +2,6 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#include "libagent/clock.h"
 #include "proto/err.h"
 
 #include "libagent/loop.h"
@@ -128,17 +127,19 @@ static void on_timer(uv_timer_t *h)
     t->fn(t->arg);
 }
 
-static int64_t until_aligned(int64_t every_ms)
+/* Reckoned in libuv's own time, which is the monotonic clock's: uv_timer_start counts from that, and a
+ * clock read a moment later would make the timer early, and then due twice. */
+static int64_t until_aligned(struct loop_timer *t)
 {
-    int64_t now_ms = mono_now().ns / 1000000;
-    return every_ms - now_ms % every_ms;
+    uv_update_time(&t->loop->uv);
+    return t->every_ms - (int64_t)uv_now(&t->loop->uv) % t->every_ms;
 }
 
 /* libuv repeats relative to when it ran: an aligned timer is set anew each time. */
 static void on_aligned(uv_timer_t *h)
 {
     struct loop_timer *t = h->data;
-    uv_timer_start(h, on_aligned, (uint64_t)until_aligned(t->every_ms), 0);
+    uv_timer_start(h, on_aligned, (uint64_t)until_aligned(t), 0);
     loop_wake(t->loop);
     t->fn(t->arg);
 }
@@ -148,7 +149,7 @@ static void start(struct loop_timer *t, int64_t first_ms)
     uv_update_time(&t->loop->uv);
     t->running = true;
     if (t->aligned)
-        uv_timer_start(&t->uv, on_aligned, (uint64_t)until_aligned(t->every_ms), 0);
+        uv_timer_start(&t->uv, on_aligned, (uint64_t)until_aligned(t), 0);
     else
         uv_timer_start(&t->uv, on_timer, (uint64_t)first_ms, (uint64_t)t->every_ms);
 }

@@ -364,6 +364,19 @@ int ws_client_new(struct loop *l, struct ws_client **ret)
     return ERR_OK;
 }
 
+static void see_closing(uv_handle_t *h, void *arg)
+{
+    if (uv_is_closing(h))
+        *(bool *)arg = true;
+}
+
+static bool any_closing(struct loop *l)
+{
+    bool any = false;
+    uv_walk(loop_uv(l), see_closing, &any);
+    return any;
+}
+
 void ws_client_destroy(struct ws_client **c)
 {
     if (*c == NULL)
@@ -376,8 +389,13 @@ void ws_client_destroy(struct ws_client **c)
             uv_cancel((uv_req_t *)&w->resolve);
     while (gone->resolving > 0)
         uv_run(loop_uv(gone->loop), UV_RUN_ONCE);
+    /* The first call closes its handles, which takes the foreign loop a turn; the second frees. */
     lws_context_destroy(gone->context);
-    while (gone->context != NULL)       /* its handles on a foreign loop close in the loop's turns */
-        uv_run(loop_uv(gone->loop), UV_RUN_ONCE);
+    while (any_closing(gone->loop))
+        uv_run(loop_uv(gone->loop), UV_RUN_NOWAIT);
+    if (gone->context != NULL)
+        lws_context_destroy(gone->context);
+    while (any_closing(gone->loop))
+        uv_run(loop_uv(gone->loop), UV_RUN_NOWAIT);
     free(gone);
 }

@@ -9,8 +9,8 @@
  *          figures hold, until it closes.  While both live the larger of each counts.
  * Order:   topics are in order each by itself, not among one another: a position's version decides, and what
  *          closed stays closed.
- * Bounds:  BOOKS_ROWS positions and approvals (books_full refuses before), BOOKS_SEEN answers: about four
- *          days of eight symbols that all fire on each close of 15 m, and older ones are STALE anyway.
+ * Bounds:  BOOKS_ROWS positions and approvals (books_full refuses before), BOOKS_SEEN answers: more than a
+ *          day of eight symbols that all fire at each close of 1 m; what is older is STALE anyway.
  * Memory:  a plain structure without pointers, saved as bytes by the same build.   Threads: pure functions.
  */
 #ifndef AGENTS_RISK_BOOKS_H
@@ -22,7 +22,7 @@
 
 #define BOOKS_VERSION  1
 #define BOOKS_ROWS     64
-#define BOOKS_SEEN     4096
+#define BOOKS_SEEN     16384
 #define BOOKS_CLOSED   64
 #define BOOKS_SYMBOLS  64
 #define BOOKS_PAUSES   32

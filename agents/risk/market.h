@@ -21,7 +21,8 @@ struct instrument {
     int64_t book_ns, mark_ns, ticker_ns;    /* wall, heard; 0: never */
     dec_t mark_px, funding;
     struct corr_series hours;
-    bool asking;                /* a page of hours is awaited */
+    bool hours_wanted;          /* more of them are to be asked */
+    bool asking;                /* a page is awaited */
     int64_t hours_from_ns;
 };
 

@@ -1,0 +1,43 @@
+/* cli - what the verbs of `enigma` share.
+ *
+ * A verb is a function of its arguments (argv[0] is its name); the instance is known, its directory not
+ * entered yet.  Exit codes: 0 ok, 1 failed, 2 usage, 3 not running, 4 configuration, 5 timed out,
+ * 6 refused.  Verbs say what went wrong on standard error: the thing, the value, the limit, the mend.
+ */
+#ifndef DEPLOY_CLI_H
+#define DEPLOY_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum exit_code {
+    EXIT_OK, EXIT_FAILED, EXIT_BAD_USAGE, EXIT_NOT_RUNNING, EXIT_BAD_CONFIG, EXIT_TIMED_OUT, EXIT_REFUSED,
+};
+
+struct cli {
+    const char *instance;       /* as given: -i DIR */
+    char bin[512];              /* the directory of this program and its siblings */
+};
+
+int verb_up(struct cli *c, int argc, char **argv);
+int verb_down(struct cli *c, int argc, char **argv);
+int verb_status(struct cli *c, int argc, char **argv);
+int verb_sniff(struct cli *c, int argc, char **argv);
+int verb_logs(struct cli *c, int argc, char **argv);
+int verb_command(struct cli *c, int argc, char **argv);     /* pause resume stop flatten close emergency restart */
+int verb_positions(struct cli *c, int argc, char **argv);
+int verb_orders(struct cli *c, int argc, char **argv);
+int verb_funnel(struct cli *c, int argc, char **argv);
+int verb_doctor(struct cli *c, int argc, char **argv);
+int verb_config(struct cli *c, int argc, char **argv);
+int verb_keys(struct cli *c, int argc, char **argv);
+
+/* Enter the instance's directory.  EXIT_OK, or EXIT_NOT_RUNNING with a message when there is none. */
+int cli_enter(const struct cli *c);
+/* Is the instance's lock held?  In its directory. */
+bool cli_running(void);
+/* Complain about an argument nobody knows: EXIT_BAD_USAGE. */
+int cli_unknown(const char *verb, const char *argument);
+
+#endif

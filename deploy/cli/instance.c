@@ -1,0 +1,260 @@
+/* instance - see instance.h */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "libagent/certs.h"
+#include "libagent/config.h"
+#include "proto/err.h"
+#include "proto/text.h"
+
+#include "deploy/cli/cli.h"
+#include "deploy/cli/instance.h"
+
+#define LONGEST_SOCKET "/sock/replay.orchestrator"
+
+static const char *const directories[] = {
+    "etc", "etc/keys", "journal", "log", "sock", "redis", "knowledge-bank", "knowledge-bank/candles",
+    "knowledge-bank/backtests", "knowledge-bank/models", "knowledge-bank/reports", "knowledge-bank/truth-docs",
+};
+
+/* Members that are kept in instance.conf, by name. */
+static char *member(struct instance_options *o, const char *name, size_t *size)
+{
+    static const char *const names[] = {"seed", "market", "start", "balance"};
+    char *const texts[] = {o->seed, o->market, o->start, o->balance};
+    const size_t sizes[] = {sizeof o->seed, sizeof o->market, sizeof o->start, sizeof o->balance};
+    for (int i = 0; i < 4; i++) {
+        if (strcmp(names[i], name) == 0) {
+            *size = sizes[i];
+            return texts[i];
+        }
+    }
+    return NULL;
+}
+
+static void read_kept(const char *dir, struct instance_options *kept)
+{
+    char path[PATH_MAX], line[INSTANCE_TEXT + 32];
+    snprintf(path, sizeof path, "%s/etc/instance.conf", dir);
+    FILE *f = fopen(path, "re");
+    if (f == NULL)
+        return;
+    while (fgets(line, sizeof line, f) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        char *eq = strstr(line, " = ");
+        size_t size;
+        if (eq == NULL)
+            continue;
+        *eq = '\0';
+        char *text = member(kept, line, &size);
+        if (text != NULL)
+            text_copy(text, size, eq + 3);
+    }
+    fclose(f);
+}
+
+bool instance_differs(const char *dir, const struct instance_options *o, char what[32])
+{
+    struct instance_options kept = {.seed = ""}, given = *o;
+    static const char *const names[] = {"seed", "market", "start", "balance"};
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/etc/instance.conf", dir);
+    if (access(path, F_OK) != 0)
+        return false;
+    read_kept(dir, &kept);
+    for (int i = 0; i < 4; i++) {
+        size_t size;
+        const char *was = member(&kept, names[i], &size), *now = member(&given, names[i], &size);
+        if (*now != '\0' && strcmp(was, now) != 0) {
+            text_copy(what, 32, names[i]);
+            return true;
+        }
+    }
+    return false;
+}
+
+void instance_resolve(const char *dir, struct instance_options *o)
+{
+    struct instance_options kept = {.seed = "1", .market = "synthetic", .balance = "10000"};
+    static const char *const names[] = {"seed", "market", "start", "balance"};
+    read_kept(dir, &kept);
+    for (int i = 0; i < 4; i++) {
+        size_t size;
+        const char *was = member(&kept, names[i], &size);
+        char *now = member(o, names[i], &size);
+        if (*now == '\0')
+            text_copy(now, size, was);
+    }
+    if (o->speed[0] == '\0')
+        TEXT_COPY(o->speed, "60");
+}
+
+static int write_file(const char *path, const char *text, bool keep)
+{
+    if (keep && access(path, F_OK) == 0)
+        return EXIT_OK;
+    char tmp[PATH_MAX];
+    snprintf(tmp, sizeof tmp, "%s.tmp", path);
+    FILE *f = fopen(tmp, "we");
+    bool ok = f != NULL && fputs(text, f) >= 0;
+    ok = f != NULL && fclose(f) == 0 && ok;
+    if (ok && rename(tmp, path) == 0)
+        return EXIT_OK;
+    fprintf(stderr, "enigma up: %s: cannot be written: %s\n", path, strerror(errno));
+    return EXIT_FAILED;
+}
+
+static int write_sample(void)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    must(f != NULL);
+    fprintf(f, "# The configuration of this instance.  Every key with its default; remove the '#' to change one.\n"
+               "# `enigma config` shows what is in force and where each value comes from.\n");
+    for (int i = 0; i < CFG_COUNT; i++) {
+        const struct config_key *k = &config_keys[i];
+        fprintf(f, "\n# %s%s%s%s%s%s%s\n#%s = %s\n", k->meaning, *k->unit ? "; " : "", k->unit,
+                *k->min ? "; from " : "", k->min, *k->min ? " to " : "", *k->min ? k->max : "", k->name, k->def);
+    }
+    must(fclose(f) == 0);
+    int rc = write_file("etc/enigma.conf", text, true);
+    free(text);
+    return rc;
+}
+
+static void program(FILE *f, const char *name, int priority, const char *command)
+{
+    fprintf(f,
+            "\n[program:%s]\ncommand=%s\npriority=%d\nstartsecs=0\nstartretries=1000000000\nautorestart=true\n"
+            "stopsignal=TERM\nstopwaitsecs=5\nredirect_stderr=true\nstdout_logfile=log/%s.log\n"
+            "stdout_logfile_maxbytes=10MB\nstdout_logfile_backups=3\n",
+            name, command, priority, name);
+}
+
+/* "replay:XBTUSDTM=FILE,ETHUSDTM=FILE": the symbols, separated by commas. */
+static void symbols_of(const char *market, char *ret, size_t size)
+{
+    ret[0] = '\0';
+    if (strncmp(market, "replay:", 7) != 0)
+        return;
+    for (const char *p = market + 7; *p != '\0';) {
+        size_t n = strcspn(p, "="), used = strlen(ret);
+        if (used + n + 2 < size)
+            snprintf(ret + used, size - used, "%s%.*s", used > 0 ? "," : "", (int)n, p);
+        p += strcspn(p, ",");
+        p += *p == ',';
+    }
+}
+
+static void agents(FILE *f, const char *bin, const struct instance_options *o)
+{
+    static const char *const order[] = {"orchestrator", "audit", "data", "signal", "risk", "execution", "optimizer"};
+    char command[2048], symbols[512], extra[700] = "";
+    symbols_of(o->market, symbols, sizeof symbols);
+    if (*symbols != '\0')
+        snprintf(extra, sizeof extra, " --symbols %s", symbols);
+    if (o->dry_run)
+        strcat(extra, " --dry-run true");
+    for (int i = 0; i < 7; i++) {
+        snprintf(command, sizeof command, "%s/enigma-%s -i .%s", bin, order[i], extra);
+        program(f, order[i], 40 + i, command);
+    }
+}
+
+static int write_supervisord(const char *dir, const char *bin, const struct instance_options *o)
+{
+    char *text = NULL, command[3000];
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    must(f != NULL);
+    fprintf(f,
+            "; made by `enigma up` at each start; change etc/enigma.conf instead\n"
+            "[supervisord]\nnodaemon=true\ndirectory=%s\nlogfile=log/supervisord.log\nlogfile_maxbytes=10MB\n"
+            "logfile_backups=2\npidfile=sock/supervisord.pid\nchildlogdir=log\n%s"
+            "\n[unix_http_server]\nfile=sock/supervisor.sock\nchmod=0700\n"
+            "\n[rpcinterface:supervisor]\n"
+            "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n"
+            "\n[supervisorctl]\nserverurl=unix://sock/supervisor.sock\n"
+            "\n[eventlistener:watch]\ncommand=%s/enigma-watch log/watch.log\n"
+            "events=PROCESS_STATE_RUNNING,PROCESS_STATE_EXITED\nbuffer_size=1000\npriority=1\nstartsecs=0\n"
+            "startretries=1000000000\nautorestart=true\nstderr_logfile=NONE\n",
+            dir, geteuid() == 0 ? "user=root\n" : "", bin);
+    program(f, "redis", 10, "redis-server etc/redis.conf");
+    snprintf(command, sizeof command, "%s/enigma-bus -i .", bin);
+    program(f, "bus", 20, command);
+    if (!o->live) {
+        snprintf(command, sizeof command, "%s/enigma-paper --instance . --speed %s --seed %s --balance %s --market %s%s%s",
+                 bin, o->speed, o->seed, o->balance, o->market, *o->start ? " --start " : "", o->start);
+        program(f, "paper", 30, command);
+    }
+    if (!o->dev)
+        agents(f, bin, o);
+    must(fclose(f) == 0);
+    int rc = write_file("etc/supervisord.conf", text, false);
+    free(text);
+    return rc;
+}
+
+static int write_instance(const struct instance_options *o)
+{
+    char text[INSTANCE_TEXT + 256];
+    snprintf(text, sizeof text, "seed = %s\nmarket = %s\nstart = %s\nbalance = %s\n", o->seed, o->market, o->start, o->balance);
+    return write_file("etc/instance.conf", text, false);
+}
+
+static int make_directories(const char *dir)
+{
+    char path[PATH_MAX];
+    for (const char *p = dir; *p != '\0'; p++) {        /* run, run/paper */
+        if (*p != '/' || p == dir)
+            continue;
+        snprintf(path, sizeof path, "%.*s", (int)(p - dir), dir);
+        mkdir(path, 0755);
+    }
+    mkdir(dir, 0755);
+    if (chdir(dir) < 0) {
+        fprintf(stderr, "enigma up: %s: %s\n", dir, strerror(errno));
+        return EXIT_BAD_CONFIG;
+    }
+    for (size_t i = 0; i < sizeof directories / sizeof directories[0]; i++) {
+        if (mkdir(directories[i], strcmp(directories[i], "etc/keys") == 0 ? 0700 : 0755) < 0 && errno != EEXIST) {
+            fprintf(stderr, "enigma up: %s/%s: cannot be made: %s\n", dir, directories[i], strerror(errno));
+            return EXIT_BAD_CONFIG;
+        }
+    }
+    return EXIT_OK;
+}
+
+int instance_make(const char *dir, const char *bin, const struct instance_options *o)
+{
+    char full[PATH_MAX], why[CERTS_WHY_MAX];
+    int rc = make_directories(dir);
+    if (rc != EXIT_OK)
+        return rc;
+    if (getcwd(full, sizeof full) == NULL ||
+        strlen(full) + strlen(LONGEST_SOCKET) >= sizeof ((struct sockaddr_un *)0)->sun_path) {
+        fprintf(stderr, "enigma up: the instance's path is too long for its sockets (%zu bytes, most %zu); "
+                        "choose a shorter one with -i\n", strlen(full),
+                sizeof ((struct sockaddr_un *)0)->sun_path - strlen(LONGEST_SOCKET) - 1);
+        return EXIT_BAD_CONFIG;
+    }
+    if (certs_make(CERTS_DIR, why) < 0) {
+        fprintf(stderr, "enigma up: %s\n", why);
+        return EXIT_BAD_CONFIG;
+    }
+    if ((rc = write_sample()) != EXIT_OK || (rc = write_supervisord(full, bin, o)) != EXIT_OK ||
+        (rc = write_instance(o)) != EXIT_OK)
+        return rc;
+    return write_file("etc/redis.conf",
+                      "# made by `enigma up` at each start\nport 0\nunixsocket sock/redis.sock\nunixsocketperm 700\n"
+                      "dir redis\nappendonly yes\nappendfsync everysec\nsave \"\"\nmaxmemory 256mb\n"
+                      "maxmemory-policy noeviction\n",
+                      false);
+}

@@ -1,0 +1,29 @@
+/* instance - an instance's directory: what is in it, and the files the process manager needs.
+ *
+ * DIR/ lock etc/ journal/ log/ sock/ redis/ knowledge-bank/ [STOP] [state.json]
+ * etc/enigma.conf is the operator's, made once and never overwritten; etc/supervisord.conf and
+ * etc/redis.conf are made anew at each start; etc/instance.conf says what the market was made with.
+ */
+#ifndef DEPLOY_CLI_INSTANCE_H
+#define DEPLOY_CLI_INSTANCE_H
+
+#include <stdbool.h>
+
+#define INSTANCE_TEXT 1024
+
+struct instance_options {
+    bool live, dry_run, dev, fresh_if_changed, detach;
+    double for_s;                       /* 0: until Ctrl-C */
+    /* "" : not given; then the instance's, else the preset */
+    char speed[32], seed[32], market[INSTANCE_TEXT], start[48], balance[48];
+};
+
+/* Fill what was not given from etc/instance.conf of `dir`; true when a given one differs from it.  what:
+ * the name of the first that differs. */
+bool instance_differs(const char *dir, const struct instance_options *o, char what[32]);
+void instance_resolve(const char *dir, struct instance_options *o);
+
+/* Directories, certificates, configuration; EXIT_... of cli.h.  In the directory afterwards. */
+int  instance_make(const char *dir, const char *bin, const struct instance_options *o);
+
+#endif

@@ -1,0 +1,405 @@
+/* launch - `enigma up` and `enigma down`; see cli.h
+ *
+ * The instance's lock is taken before anything else and handed to supervisord as descriptor 3 (it closes
+ * what is above 4), so that it is held exactly as long as the instance runs.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "libagent/clock.h"
+#include "libagent/config.h"
+#include "proto/err.h"
+#include "proto/text.h"
+#include "proto/tm.h"
+
+#include "deploy/cli/cli.h"
+#include "deploy/cli/client.h"
+#include "deploy/cli/instance.h"
+#include "deploy/cli/screen.h"
+#include "deploy/cli/summary.h"
+
+#define LOCK_FD      3
+#define START_MS     30000
+#define STOP_MS      15000
+#define PID_FILE     "sock/supervisord.pid"
+
+extern char **environ;
+
+static void usage(FILE *f)
+{
+    fprintf(f,
+            "usage: enigma [-i DIR] up [options]\n"
+            "  --paper | --live        the instance's paper exchange (default), or the venue of rest_url\n"
+            "  --dry-run               decide and approve, send no order\n"
+            "  --speed N               market seconds per second of the paper exchange (default 60)\n"
+            "  --seed N --balance N    of the paper market and its account (defaults 1, 10000)\n"
+            "  --market M --start T    synthetic, or replay:SYMBOL=FILE,...; first market time\n"
+            "  --for S                 run S seconds, stop in order, print a summary; exit 0 only if healthy\n"
+            "  --detach                return when the system is up\n"
+            "  --dev                   Redis, bus and paper exchange alone\n"
+            "  --fresh-if-changed      move an instance made with another market away instead of refusing\n");
+}
+
+static bool is_number(const char *text, double low, double high)
+{
+    char *end;
+    double v = strtod(text, &end);
+    return *text != '\0' && *end == '\0' && v >= low && v <= high;
+}
+
+static int bad_value(const char *name, const char *value, const char *wants)
+{
+    fprintf(stderr, "enigma up: --%s \"%.60s\" must be %s\n", name, value, wants);
+    return EXIT_BAD_USAGE;
+}
+
+/* Files of a replay are named from where the operator stands. */
+static int absolute_market(const char *market, char *ret, size_t size)
+{
+    if (strncmp(market, "replay:", 7) != 0) {
+        text_copy(ret, size, market);
+        return strcmp(market, "synthetic") == 0 ? EXIT_OK
+                                                : bad_value("market", market, "synthetic or replay:SYMBOL=FILE,...");
+    }
+    char copy[INSTANCE_TEXT], *save = NULL;
+    TEXT_COPY(copy, market + 7);
+    text_copy(ret, size, "replay:");
+    for (char *item = strtok_r(copy, ",", &save); item != NULL; item = strtok_r(NULL, ",", &save)) {
+        char *eq = strchr(item, '='), full[PATH_MAX];
+        if (eq == NULL)
+            return bad_value("market", market, "replay:SYMBOL=FILE,...");
+        *eq = '\0';
+        if (realpath(eq + 1, full) == NULL) {
+            fprintf(stderr, "enigma up: --market: %s: %s\n", eq + 1, strerror(errno));
+            return EXIT_BAD_USAGE;
+        }
+        size_t n = strlen(ret);
+        int more = snprintf(ret + n, size - n, "%s%s=%s", n > 7 ? "," : "", item, full);
+        if (more < 0 || (size_t)more >= size - n)
+            return bad_value("market", market, "shorter");
+    }
+    return EXIT_OK;
+}
+
+static int check_options(struct instance_options *o)
+{
+    int64_t t;
+    char market[INSTANCE_TEXT];
+    if (*o->speed && !is_number(o->speed, 0.1, 100000))
+        return bad_value("speed", o->speed, "a number from 0.1 to 100000");
+    if (*o->seed && !is_number(o->seed, 0, 9e15))
+        return bad_value("seed", o->seed, "a whole number");
+    if (*o->balance && !is_number(o->balance, 1, 1e9))
+        return bad_value("balance", o->balance, "an amount from 1 to 1000000000");
+    if (*o->start && tm_parse(o->start, &t) < 0)
+        return bad_value("start", o->start, "a time such as 2024-08-04T22:00Z");
+    if (*o->market == '\0')
+        return EXIT_OK;
+    int rc = absolute_market(o->market, market, sizeof market);
+    TEXT_COPY(o->market, market);
+    return rc;
+}
+
+static int read_options(int argc, char **argv, struct instance_options *o)
+{
+    enum { PAPER = 1, LIVE, DRY, SPEED, SEED, BALANCE, MARKET, START, FOR, DETACH, DEV, FRESH, HELP };
+    static const struct option options[] = {
+        {"paper", 0, NULL, PAPER}, {"live", 0, NULL, LIVE}, {"dry-run", 0, NULL, DRY},
+        {"speed", 1, NULL, SPEED}, {"seed", 1, NULL, SEED}, {"balance", 1, NULL, BALANCE},
+        {"market", 1, NULL, MARKET}, {"start", 1, NULL, START}, {"for", 1, NULL, FOR},
+        {"detach", 0, NULL, DETACH}, {"dev", 0, NULL, DEV}, {"fresh-if-changed", 0, NULL, FRESH},
+        {"help", 0, NULL, HELP}, {NULL, 0, NULL, 0},
+    };
+    int opt;
+    while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (opt) {
+        case PAPER:
+            o->live = false;
+            break;
+        case LIVE:
+            o->live = true;
+            break;
+        case DRY:
+            o->dry_run = true;
+            break;
+        case SPEED:
+            TEXT_COPY(o->speed, optarg);
+            break;
+        case SEED:
+            TEXT_COPY(o->seed, optarg);
+            break;
+        case BALANCE:
+            TEXT_COPY(o->balance, optarg);
+            break;
+        case MARKET:
+            TEXT_COPY(o->market, optarg);
+            break;
+        case START:
+            TEXT_COPY(o->start, optarg);
+            break;
+        case FOR:
+            if (!is_number(optarg, 1, 1e8))
+                return bad_value("for", optarg, "a number of seconds, at least 1");
+            o->for_s = strtod(optarg, NULL);
+            break;
+        case DETACH:
+            o->detach = true;
+            break;
+        case DEV:
+            o->dev = true;
+            break;
+        case FRESH:
+            o->fresh_if_changed = true;
+            break;
+        case HELP:
+            usage(stdout);
+            exit(EXIT_OK);
+        default:
+            usage(stderr);
+            return EXIT_BAD_USAGE;
+        }
+    }
+    return optind < argc ? cli_unknown("up", argv[optind]) : check_options(o);
+}
+
+static int check_program(const char *name)
+{
+    char path[PATH_MAX];
+    const char *env = getenv("PATH");
+    char *copy = strdup(env != NULL ? env : "/usr/bin:/bin"), *save = NULL;
+    must(copy != NULL);
+    bool found = false;
+    for (char *d = strtok_r(copy, ":", &save); d != NULL && !found; d = strtok_r(NULL, ":", &save)) {
+        snprintf(path, sizeof path, "%s/%s", d, name);
+        found = access(path, X_OK) == 0;
+    }
+    free(copy);
+    if (found)
+        return EXIT_OK;
+    fprintf(stderr, "enigma up: %s is not installed; `make deps` installs what is missing\n", name);
+    return EXIT_BAD_CONFIG;
+}
+
+static int check_config(void)
+{
+    char why[CONFIG_WHY_MAX];
+    struct config *c = config_new();
+    int err = config_read_file(c, "etc/enigma.conf", why);
+    if (err == ERR_OK)
+        err = config_read_env(c, environ, why);
+    if (err == ERR_OK)
+        err = config_check(c, why);
+    config_destroy(&c);
+    if (err < 0)
+        fprintf(stderr, "enigma up: %s\n", why);
+    return err < 0 ? EXIT_BAD_CONFIG : EXIT_OK;
+}
+
+/* The lock, as LOCK_FD. */
+static int take_lock(void)
+{
+    int fd = open("lock", O_RDWR | O_CREAT, 0600);
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        fprintf(stderr, "enigma up: this instance is running already; `enigma status` shows it, `enigma down` stops it\n");
+        return EXIT_BAD_CONFIG;
+    }
+    if (fd != LOCK_FD) {
+        must(dup2(fd, LOCK_FD) == LOCK_FD);
+        close(fd);
+    }
+    return EXIT_OK;
+}
+
+static void move_away(const char *dir, const char *what)
+{
+    char to[PATH_MAX], when[32];
+    time_t now = time(NULL);
+    struct tm tm;
+    gmtime_r(&now, &tm);
+    strftime(when, sizeof when, "%Y%m%dT%H%M%SZ", &tm);
+    snprintf(to, sizeof to, "%s.%s", dir, when);
+    if (rename(dir, to) == 0)
+        printf("%s was made with another %s: moved to %s, starting fresh\n", dir, what, to);
+}
+
+static pid_t start_supervisord(bool detach)
+{
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid != 0)
+        return pid;
+    setpgid(0, 0);              /* Ctrl-C is ours: we stop it in order */
+    if (detach)
+        setsid();
+    int out = open("log/supervisord.out", O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    int in = open("/dev/null", O_RDONLY);
+    dup2(in, 0);
+    dup2(out, 1);
+    dup2(out, 2);
+    close(in > LOCK_FD ? in : -1);
+    close(out > LOCK_FD ? out : -1);
+    execlp("supervisord", "supervisord", "-n", "-c", "etc/supervisord.conf", (char *)NULL);
+    _exit(127);
+}
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signum)
+{
+    (void)signum;
+    interrupted = 1;
+}
+
+static bool is_up(void *arg)
+{
+    struct client *c = arg;
+    const struct client_view *v = client_view(c);
+    enum system_state s = v->state.system_state;
+    return interrupted || (v->state_ns != 0 && s != SYS_INITIALIZING && s != SYS_SHUTDOWN &&
+                           registry_all(v));
+}
+
+/* Stop supervisord and everything under it; EXIT_TIMED_OUT names who hangs. */
+static int stop_supervisord(pid_t pid)
+{
+    struct mono deadline = mono_after_ms(STOP_MS);
+    kill(pid, SIGTERM);
+    while (!mono_past(deadline)) {
+        int status;
+        if (waitpid(pid, &status, WNOHANG) == pid || (kill(pid, 0) < 0 && errno == ESRCH))
+            return EXIT_OK;
+        struct timespec ts = {.tv_nsec = 20000000};
+        nanosleep(&ts, NULL);
+    }
+    fprintf(stderr, "enigma: supervisord (pid %ld) does not stop; see log/supervisord.log\n", (long)pid);
+    return EXIT_TIMED_OUT;
+}
+
+static int wait_until_up(struct client *c)
+{
+    struct mono deadline = mono_after_ms(START_MS);
+    struct progress progress = {.shown = {0}};
+    while (!mono_past(deadline) && !is_up(c)) {
+        client_wait(c, 100, is_up, c);
+        screen_progress(client_view(c), &progress);
+    }
+    if (is_up(c))
+        return EXIT_OK;
+    screen_missing(client_view(c));
+    return EXIT_TIMED_OUT;
+}
+
+static bool is_interrupted(void *arg)
+{
+    (void)arg;
+    return interrupted != 0;
+}
+
+static void live_screen(struct client *c, double for_s)
+{
+    struct mono end = mono_after_ms(for_s > 0 ? (int64_t)(for_s * 1000) : INT64_MAX / 2000000);
+    bool terminal = isatty(STDOUT_FILENO) && for_s == 0;
+    int64_t every = terminal ? 1000 : 10000;
+    while (!interrupted && !mono_past(end)) {
+        int64_t left = mono_left_ms(end);
+        client_wait(c, left < every ? left : every, is_interrupted, NULL);
+        if (!interrupted)
+            screen_status(client_view(c), terminal);
+    }
+}
+
+/* In the instance's directory, lock held, files made. */
+static int run(const struct instance_options *o)
+{
+    struct client *c = NULL;
+    char why[256];
+    struct summary summary = {.since_ns = wall_ns()};
+    pid_t pid = start_supervisord(o->detach);
+    if (pid < 0 || client_open("operator", &c, why) < 0) {
+        fprintf(stderr, "enigma up: %s\n", pid < 0 ? strerror(errno) : why);
+        return EXIT_FAILED;
+    }
+    close(LOCK_FD);             /* supervisord holds it now */
+    struct sigaction sa = {.sa_handler = on_interrupt};
+    sigaction(SIGINT, &sa, NULL);
+    sigaction(SIGTERM, &sa, NULL);
+    int rc = EXIT_OK;
+    if (o->dev) {
+        printf("Redis, bus and paper exchange run; Ctrl-C stops them\n");
+        client_wait(c, 3000, client_heard_any, c);
+    } else {
+        rc = wait_until_up(c);
+    }
+    if (rc == EXIT_OK && o->detach) {
+        screen_status(client_view(c), false);
+        client_close(&c);
+        return EXIT_OK;
+    }
+    if (rc == EXIT_OK)
+        live_screen(c, o->for_s);
+    if (rc == EXIT_OK && o->for_s > 0)
+        summary_collect(&summary, c);
+    int stopped = stop_supervisord(pid);
+    client_close(&c);
+    if (rc == EXIT_OK && o->for_s > 0) {
+        summary_print(&summary);
+        rc = summary.healthy ? EXIT_OK : EXIT_FAILED;
+    }
+    return rc != EXIT_OK ? rc : stopped;
+}
+
+int verb_up(struct cli *c, int argc, char **argv)
+{
+    struct instance_options o = {.live = false};
+    char what[32];
+    int rc = read_options(argc, argv, &o);
+    if (rc != EXIT_OK || (rc = check_program("redis-server")) != EXIT_OK ||
+        (rc = check_program("supervisord")) != EXIT_OK)
+        return rc;
+    if (instance_differs(c->instance, &o, what)) {
+        if (!o.fresh_if_changed) {
+            fprintf(stderr, "enigma up: %s was made with another --%s; use another -i, or remove it\n", c->instance, what);
+            return EXIT_BAD_CONFIG;
+        }
+        move_away(c->instance, what);
+    }
+    instance_resolve(c->instance, &o);
+    rc = instance_make(c->instance, c->bin, &o);
+    if (rc == EXIT_OK)
+        rc = take_lock();
+    if (rc == EXIT_OK)
+        rc = check_config();
+    return rc == EXIT_OK ? run(&o) : rc;
+}
+
+int verb_down(struct cli *c, int argc, char **argv)
+{
+    if (argc > 1)
+        return cli_unknown("down", argv[1]);
+    int rc = cli_enter(c);
+    if (rc != EXIT_OK)
+        return rc;
+    long pid = 0;
+    FILE *f = fopen(PID_FILE, "re");
+    if (f != NULL) {
+        if (fscanf(f, "%ld", &pid) != 1)
+            pid = 0;
+        fclose(f);
+    }
+    if (!cli_running() || pid <= 0) {
+        fprintf(stderr, "enigma down: instance %s is not running\n", c->instance);
+        return EXIT_NOT_RUNNING;
+    }
+    return stop_supervisord((pid_t)pid);
+}

@@ -1,0 +1,548 @@
+/* The risk agent's modules behind a skeleton of the test: one signal, one answer. */
+#include <sodium.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/agents/fake_agent.h"
+#include "tests/runner.h"
+
+#include "agents/risk/state.h"
+#include "proto/text.h"
+#include "proto/tm.h"
+
+#define T0 INT64_C(1699999200000000000)
+
+static struct risk *r;
+static struct agent *a;
+static char dir[64];
+
+static struct agent *agent_for(struct risk *state)
+{
+    char why[CONFIG_WHY_MAX] = "";
+    struct agent *x = fake_new(state);
+    x->market_ns = T0;
+    fake_config(x, "symbols", "AAAUSDTM BBBUSDTM CCCUSDTM DDDUSDTM");
+    ck_assert_msg(risk_init(x, why) == ERR_OK, "%s", why);
+    return x;
+}
+
+static void tell_account(const char *equity)
+{
+    struct msg_account_updated m = {.equity = dec_lit(equity), .available = dec_lit(equity), .reconciled = true,
+                                    .market_ns = a->market_ns};
+    books_hash(&r->books, m.position_hash);
+    fake_tell(a, risk_on_account, AGENT_EXECUTION, MSG_ACCOUNT_UPDATED, &m);
+}
+
+static void tell_market(const char *symbol)
+{
+    struct msg_market_contract c = {
+        .tick = dec_lit("0.01"), .lot = dec_int(1), .multiplier = dec_lit("0.01"), .max_qty = 100000,
+        .max_leverage = 50, .maker_fee = dec_lit("0.0002"), .taker_fee = dec_lit("0.0006"),
+        .maintenance = dec_lit("0.005"), .tradable = true,
+    };
+    struct msg_market_book b = {.bids_n = 20, .asks_n = 20};
+    struct msg_market_mark m = {.mark_px = dec_int(100)};
+    for (int i = 0; i < 20; i++) {
+        b.bids[i] = (struct sub_level){.price = dec_scaled(10000 - i, -2), .qty = dec_int(500)};
+        b.asks[i] = (struct sub_level){.price = dec_scaled(10001 + i, -2), .qty = dec_int(500)};
+    }
+    TEXT_COPY(c.symbol, symbol);
+    TEXT_COPY(b.symbol, symbol);
+    TEXT_COPY(m.symbol, symbol);
+    fake_tell(a, risk_on_contract, AGENT_DATA, MSG_MARKET_CONTRACT, &c);
+    fake_tell(a, risk_on_book, AGENT_DATA, MSG_MARKET_BOOK, &b);
+    fake_tell(a, risk_on_mark, AGENT_DATA, MSG_MARKET_MARK, &m);
+}
+
+static void tell_state(void)
+{
+    static const struct msg_state_unified m;
+    fake_tell(a, risk_on_state, AGENT_ORCHESTRATOR, MSG_STATE_UNIFIED, &m);
+}
+
+static void setup(void)
+{
+    snprintf(dir, sizeof dir, "/tmp/enigma-risk-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    ck_assert_int_eq(chdir(dir), 0);
+    mkdir("etc", 0700);
+    mkdir("etc/keys", 0700);
+    fake_timers_n = 0;
+    r = calloc(1, sizeof *r);
+    a = agent_for(r);
+    risk_start(a);
+    risk_warm(a);
+    ck_assert_int_eq(a->life, LIFE_ACTIVE);
+    tell_state();
+    tell_account("10000");
+    static const char *const names[] = {"AAAUSDTM", "BBBUSDTM", "CCCUSDTM", "DDDUSDTM"};
+    for (int i = 0; i < 4; i++)
+        tell_market(names[i]);
+}
+
+static void teardown(void)
+{
+    fake_destroy(a);
+    free(r);
+    unlink("etc/keys/risk.sign");
+    unlink("etc/keys/risk.sign.pub");
+    rmdir("etc/keys");
+    rmdir("etc");
+    ck_assert_int_eq(rmdir(dir), 0);
+}
+
+static struct msg_signal_generated signal_of(const char *symbol, int n)
+{
+    struct msg_signal_generated m = {
+        .strategy = "score", .tf = "1m", .close_ns = T0, .batch_ns = a->now_ns, .side = SIDE_BUY, .rank = 1,
+        .batch_n = 1, .close_px = dec_lit("100.00"), .atr = 0.4, .atr_day = 0.03, .gamma = 0.8,
+        .gamma_valid = true, .g = 0.7, .primary_score = 60, .combined = 55, .confidence = 80,
+    };
+    snprintf(m.signal_id, sizeof m.signal_id, "00000000-0000-0000-0000-%012d", n);
+    TEXT_COPY(m.symbol, symbol);
+    return m;
+}
+
+/* The reason of the one answer that came; "OK" for an approval. */
+static const char *ask_as(const struct msg_signal_generated *m, int64_t sent_ns, bool replayed)
+{
+    fake_forget(a);
+    fake_tell_as(a, risk_on_signal, AGENT_SIGNAL, MSG_SIGNAL_GENERATED, m, sent_ns, replayed);
+    ck_assert_uint_eq(fake_count(a, MSG_RISK_APPROVED) + fake_count(a, MSG_RISK_REJECTED), 1);
+    ck_assert_str_eq(a->said[0].correlation, m->signal_id);
+    const struct msg_risk_rejected *no = fake_heard(a, MSG_RISK_REJECTED, 0);
+    return no == NULL ? "OK" : no->reason;
+}
+
+static const char *ask(const struct msg_signal_generated *m)
+{
+    return ask_as(m, a->now_ns, false);
+}
+
+static const char *ask_for(const char *symbol, int n)
+{
+    struct msg_signal_generated m = signal_of(symbol, n);
+    return ask(&m);
+}
+
+static const struct msg_risk_approved *approved(void)
+{
+    return fake_heard(a, MSG_RISK_APPROVED, 0);
+}
+
+START_TEST(approves_with_everything_that_execution_needs)
+{
+    setup();
+    ck_assert_str_eq(ask_for("AAAUSDTM", 1), "OK");
+    const struct msg_risk_approved *m = approved();
+    ck_assert(dec_eq(m->price, dec_lit("99.92")));      /* the ninth bid */
+    ck_assert(dec_eq(m->stop_px, dec_lit("99.32")));    /* 1.5 ATR */
+    ck_assert(dec_eq(m->tp1_px, dec_lit("100.64")) && dec_eq(m->tp2_px, dec_lit("101.12")));
+    ck_assert(dec_eq(m->decision_px, dec_lit("100")) && dec_eq(m->atr, dec_lit("0.4")));
+    ck_assert_int_ge(m->qty, 1);
+    ck_assert_int_eq(m->leverage, 5);
+    ck_assert(dec_le(m->margin, dec_int(50)));          /* 0.5 % of equity */
+    ck_assert_int_eq(m->issued_ns, a->now_ns);
+    ck_assert_int_eq(m->expires_ns, a->now_ns + 5 * NS_PER_S);
+    ck_assert_int_eq(uuid_check(m->approval_id), ERR_OK);
+    for (size_t i = 0; i < m->checks_n; i++)
+        ck_assert_msg(m->checks[i].ok, "%s", m->checks[i].name);
+    ck_assert_uint_gt(m->checks_n, 20);
+    teardown();
+}
+END_TEST
+
+START_TEST(the_token_says_what_the_approval_says)
+{
+    uint8_t public_key[TOKEN_PUBLIC], id[16];
+    char hex[80] = "", cl_ord_id[TOKEN_ID_TEXT];
+    struct token t;
+    setup();
+    ck_assert_str_eq(ask_for("AAAUSDTM", 1), "OK");
+    const struct msg_risk_approved *m = approved();
+    FILE *f = fopen("etc/keys/risk.sign.pub", "r");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_ptr_nonnull(fgets(hex, sizeof hex, f));
+    fclose(f);
+    ck_assert_int_eq(sodium_hex2bin(public_key, sizeof public_key, hex, strlen(hex), "\n", NULL, NULL), 0);
+    ck_assert_int_eq(token_verify(m->token, m->token_len, public_key, &t), ERR_OK);
+    ck_assert_int_eq(t.qty, m->qty);
+    ck_assert_int_eq(t.price_ticks, 9992);
+    ck_assert_int_eq(t.stop_ticks, 9932);
+    ck_assert_int_eq(t.floor_ticks, 9980);
+    ck_assert_int_eq(t.cap_ticks, 10020);
+    ck_assert_int_eq(t.max_leverage_x100, 500);
+    ck_assert_int_eq(t.side, SIDE_BUY);
+    ck_assert_int_eq(t.leg, LEG_ENTRY);
+    ck_assert_int_eq(t.expires_ns, m->expires_ns);
+    ck_assert_uint_eq(t.counter, 1);
+    ck_assert_str_eq(t.symbol, "AAAUSDTM");
+    ck_assert_int_eq(token_uuid(m->approval_id, id), ERR_OK);
+    ck_assert_mem_eq(t.approval_id, id, sizeof id);
+    ck_assert_int_eq(token_uuid(m->signal_id, id), ERR_OK);
+    ck_assert_mem_eq(t.signal_id, id, sizeof id);
+    token_cl_ord_id(t.approval_id, LEG_ENTRY, 1, cl_ord_id);
+    ck_assert_str_eq(m->cl_ord_id, cl_ord_id);
+    teardown();
+}
+END_TEST
+
+START_TEST(the_key_is_made_once_and_must_be_private)
+{
+    uint8_t again[TOKEN_SECRET];
+    char why[CONFIG_WHY_MAX] = "";
+    struct stat st;
+    setup();
+    ck_assert_int_eq(stat("etc/keys/risk.sign", &st), 0);
+    ck_assert_uint_eq(st.st_mode & 0777, 0600);
+    ck_assert_int_eq(keys_load("etc/keys", again, why), ERR_OK);
+    ck_assert_mem_eq(again, r->secret, sizeof again);
+    ck_assert_int_eq(chmod("etc/keys/risk.sign", 0644), 0);
+    ck_assert_int_eq(keys_load("etc/keys", again, why), ERR_PERMISSION);
+    ck_assert_ptr_nonnull(strstr(why, "chmod"));
+    ck_assert_int_eq(chmod("etc/keys/risk.sign", 0600), 0);
+    ck_assert_int_eq(truncate("etc/keys/risk.sign", 100), 0);
+    ck_assert_int_eq(keys_load("etc/keys", again, why), ERR_CORRUPT);
+    teardown();
+}
+END_TEST
+
+START_TEST(a_signal_heard_twice_has_one_answer)
+{
+    setup();
+    struct msg_signal_generated m = signal_of("AAAUSDTM", 1);
+    ck_assert_str_eq(ask(&m), "OK");
+    fake_forget(a);
+    fake_tell(a, risk_on_signal, AGENT_SIGNAL, MSG_SIGNAL_GENERATED, &m);
+    ck_assert_uint_eq(a->n_said, 0);
+    ck_assert_int_eq(r->duplicates, 1);
+    teardown();
+}
+END_TEST
+
+START_TEST(what_is_old_late_or_not_among_the_best_is_refused)
+{
+    setup();
+    struct msg_signal_generated m = signal_of("AAAUSDTM", 1);
+    ck_assert_str_eq(ask_as(&m, a->now_ns, true), "STALE");
+    m = signal_of("AAAUSDTM", 2);
+    m.batch_ns = a->now_ns - 3001 * NS_PER_MS;
+    ck_assert_str_eq(ask_as(&m, m.batch_ns, false), "STALE");
+    m = signal_of("AAAUSDTM", 3);
+    m.batch_ns = a->now_ns - 1;
+    ck_assert_str_eq(ask(&m), "LATE");
+    m = signal_of("AAAUSDTM", 4);
+    m.rank = 3;
+    ck_assert_str_eq(ask(&m), "RANK");
+    m = signal_of("AAAUSDTM", 5);
+    m.rank = 2;
+    m.batch_ns = a->now_ns - 3000 * NS_PER_MS;
+    ck_assert_str_eq(ask_as(&m, m.batch_ns, false), "OK");
+    teardown();
+}
+END_TEST
+
+START_TEST(only_trading_lets_in)
+{
+    setup();
+    static const struct { enum system_state state; const char *reason; } states[] = {
+        {SYS_INITIALIZING, "NOT_READY"}, {SYS_READY, "NOT_READY"}, {SYS_PAUSED, "PAUSED"},
+        {SYS_EMERGENCY_STOP, "EMERGENCY"}, {SYS_SHUTDOWN, "NOT_READY"}, {SYS_TRADING, "OK"},
+    };
+    for (int i = 0; i < 6; i++) {
+        a->system = states[i].state;
+        ck_assert_str_eq(ask_for("AAAUSDTM", 10 + i), states[i].reason);
+    }
+    teardown();
+}
+END_TEST
+
+START_TEST(an_orchestrator_that_fell_silent_lets_nobody_in)
+{
+    setup();
+    a->now_ns += 3001 * NS_PER_MS;
+    tell_market("AAAUSDTM");
+    ck_assert_str_eq(ask_for("AAAUSDTM", 1), "NOT_READY");
+    tell_state();
+    ck_assert_str_eq(ask_for("AAAUSDTM", 2), "OK");
+    teardown();
+}
+END_TEST
+
+START_TEST(a_market_unknown_closed_or_old_lets_nobody_in)
+{
+    setup();
+    ck_assert_str_eq(ask_for("ZZZUSDTM", 1), "UNKNOWN_CONTRACT");
+    r->market.instruments[1].tradable = false;
+    ck_assert_str_eq(ask_for("BBBUSDTM", 2), "CONTRACT_CLOSED");
+    r->market.instruments[2].mark_ns = 0;
+    ck_assert_str_ne(ask_for("CCCUSDTM", 3), "OK");
+    a->now_ns += 2500 * NS_PER_MS;
+    tell_state();
+    a->now_ns += 501 * NS_PER_MS;
+    ck_assert_str_eq(ask_for("AAAUSDTM", 4), "BOOK_STALE");
+    teardown();
+}
+END_TEST
+
+START_TEST(nothing_is_entered_while_the_books_differ)
+{
+    setup();
+    struct msg_account_updated m = r->books.account;
+    m.position_hash[0] ^= 1;
+    fake_tell(a, risk_on_account, AGENT_EXECUTION, MSG_ACCOUNT_UPDATED, &m);
+    ck_assert_str_eq(ask_for("AAAUSDTM", 1), "NOT_READY");
+    tell_account("10000");
+    ck_assert_str_eq(ask_for("AAAUSDTM", 2), "OK");
+    m = r->books.account;
+    m.reconciled = false;
+    fake_tell(a, risk_on_account, AGENT_EXECUTION, MSG_ACCOUNT_UPDATED, &m);
+    ck_assert_str_eq(ask_for("BBBUSDTM", 3), "NOT_READY");
+    teardown();
+}
+END_TEST
+
+static struct sub_position position_of(const char *symbol, int n, int64_t version)
+{
+    struct sub_position p = {
+        .side = SIDE_BUY, .version = version, .qty = 10, .multiplier = dec_lit("0.01"), .entry_px = dec_int(100),
+        .stop_px = dec_int(99), .margin = dec_int(2),
+    };
+    snprintf(p.signal_id, sizeof p.signal_id, "00000000-0000-0000-0000-%012d", n);
+    TEXT_COPY(p.symbol, symbol);
+    return p;
+}
+
+START_TEST(books_that_stay_different_are_taken_from_execution)
+{
+    static struct msg_positions all;
+    setup();
+    while (a->n_questions > 0)
+        fake_answer(a, ERR_TIMEOUT, MSG_COUNT, NULL);
+    for (int i = 0; i < 4; i++)
+        r->market.instruments[i].hours_wanted = false;
+    struct msg_account_updated m = r->books.account;
+    all.positions[0] = position_of("AAAUSDTM", 7, 1);
+    all.positions_n = 1;
+    position_hash(all.positions, 1, m.position_hash);
+    fake_tell(a, risk_on_account, AGENT_EXECUTION, MSG_ACCOUNT_UPDATED, &m);
+    fake_pass_ms(a, 500);
+    fake_pass_ms(a, 999);
+    ck_assert_uint_eq(a->n_questions, 0);
+    fake_pass_ms(a, 1);
+    ck_assert_uint_eq(a->n_questions, 1);
+    ck_assert(fake_answer(a, ERR_OK, MSG_POSITIONS, &all));
+    ck_assert(books_agree(&r->books));
+    teardown();
+}
+END_TEST
+
+START_TEST(an_approval_holds_its_place_until_its_entry_ends)
+{
+    setup();
+    ck_assert_str_eq(ask_for("AAAUSDTM", 1), "OK");
+    ck_assert_str_eq(ask_for("AAAUSDTM", 2), "SYMBOL_OPEN");
+    struct msg_order_expired m = {.order = {.leg = LEG_ENTRY, .qty = 5, .status = STATUS_EXPIRED}};
+    snprintf(m.order.signal_id, sizeof m.order.signal_id, "00000000-0000-0000-0000-%012d", 1);
+    fake_tell(a, risk_on_order, AGENT_EXECUTION, MSG_ORDER_EXPIRED, &m);
+    ck_assert_str_eq(ask_for("AAAUSDTM", 3), "OK");
+    teardown();
+}
+END_TEST
+
+START_TEST(an_approval_that_execution_never_mentioned_is_void_long_after_its_end)
+{
+    setup();
+    ck_assert_str_eq(ask_for("AAAUSDTM", 1), "OK");
+    fake_pass_ms(a, 5000 + 29999);
+    ck_assert_int_eq(r->books.rows_n, 1);
+    fake_pass_ms(a, 1);
+    ck_assert_int_eq(r->books.rows_n, 0);
+    teardown();
+}
+END_TEST
+
+START_TEST(unknown_correlation_counts_as_one)
+{
+    setup();
+    ck_assert_str_eq(ask_for("AAAUSDTM", 1), "OK");
+    ck_assert_str_eq(ask_for("BBBUSDTM", 2), "OK");
+    ck_assert_str_eq(ask_for("CCCUSDTM", 3), "CORRELATION");
+    teardown();
+}
+END_TEST
+
+START_TEST(hourly_closes_part_what_moves_apart)
+{
+    static struct msg_candles m;
+    setup();
+    while (a->n_questions > 0) {
+        const struct msg_candles_get *q = a->questions[0].msg;
+        unsigned x = (unsigned)q->symbol[0] * 7919u;
+        ck_assert_str_eq(q->tf, "1h");
+        m = (struct msg_candles){.rows_n = 250};
+        for (int i = 0; i < 250; i++) {
+            x = x * 1664525u + 1013904223u;
+            m.rows[i] = (struct sub_candle_row){.start_ns = T0 - (250 - i) * NS_PER_H,
+                                                .close = dec_int(1000 + (int64_t)(x >> 16) % 50)};
+        }
+        fake_answer(a, ERR_OK, MSG_CANDLES, &m);
+    }
+    ck_assert_str_eq(ask_for("AAAUSDTM", 1), "OK");
+    ck_assert_str_eq(ask_for("BBBUSDTM", 2), "OK");
+    ck_assert_str_eq(ask_for("CCCUSDTM", 3), "OK");
+    teardown();
+}
+END_TEST
+
+START_TEST(the_days_drawdown_stops_everything_once)
+{
+    setup();
+    fake_forget(a);
+    tell_account("9500");
+    ck_assert_uint_eq(fake_count(a, MSG_EMERGENCY_STOP), 0);
+    ck_assert_str_eq(ask_for("AAAUSDTM", 1), "DAILY_LOSS");
+    fake_forget(a);
+    tell_account("9499.99");
+    tell_account("9400");
+    ck_assert_uint_eq(fake_count(a, MSG_EMERGENCY_STOP), 1);
+    const struct msg_emergency_stop *m = fake_heard(a, MSG_EMERGENCY_STOP, 0);
+    ck_assert_str_eq(m->cause, "DRAWDOWN");
+    ck_assert(m->close_positions);
+    ck_assert_str_eq(ask_for("AAAUSDTM", 2), "EMERGENCY");
+    teardown();
+}
+END_TEST
+
+START_TEST(the_eleventh_loss_in_a_row_stops_everything)
+{
+    setup();
+    fake_forget(a);
+    for (int i = 1; i <= 11; i++) {
+        struct msg_position_closed m = {.position = position_of("AAAUSDTM", i, 2)};
+        m.position.net_pnl = dec_int(i == 3 ? 0 : -1);
+        m.position.closed_ns = T0;
+        ck_assert_uint_eq(fake_count(a, MSG_EMERGENCY_STOP), 0);
+        fake_tell(a, risk_on_position, AGENT_EXECUTION, MSG_POSITION_CLOSED, &m);
+    }
+    const struct msg_emergency_stop *m = fake_heard(a, MSG_EMERGENCY_STOP, 0);
+    ck_assert_ptr_nonnull(m);
+    ck_assert_str_eq(m->cause, "CONSECUTIVE_LOSSES");
+    struct msg_operator_command resume = {.verb = VERB_RESUME};
+    fake_tell(a, risk_on_command, AGENT_ORCHESTRATOR, MSG_OPERATOR_COMMAND, &resume);
+    tell_account("10000");
+    ck_assert_str_eq(ask_for("BBBUSDTM", 30), "OK");
+    teardown();
+}
+END_TEST
+
+START_TEST(a_symbol_rests_after_its_exit)
+{
+    setup();
+    struct msg_position_closed m = {.position = position_of("AAAUSDTM", 1, 2)};
+    m.position.net_pnl = dec_int(1);
+    m.position.closed_ns = T0;
+    fake_tell(a, risk_on_position, AGENT_EXECUTION, MSG_POSITION_CLOSED, &m);
+    a->market_ns = T0 + 4 * NS_PER_MIN - 1;
+    ck_assert_str_eq(ask_for("AAAUSDTM", 2), "COOL_DOWN");
+    a->market_ns = T0 + 4 * NS_PER_MIN;
+    ck_assert_str_eq(ask_for("AAAUSDTM", 3), "OK");
+    teardown();
+}
+END_TEST
+
+START_TEST(the_operator_pauses_one_symbol_or_strategy)
+{
+    setup();
+    struct msg_operator_command m = {.verb = VERB_PAUSE, .symbol = "AAAUSDTM"};
+    fake_tell(a, risk_on_command, AGENT_ORCHESTRATOR, MSG_OPERATOR_COMMAND, &m);
+    ck_assert_str_eq(ask_for("AAAUSDTM", 1), "PAUSED");
+    ck_assert_str_eq(ask_for("BBBUSDTM", 2), "OK");
+    m.verb = VERB_RESUME;
+    fake_tell(a, risk_on_command, AGENT_ORCHESTRATOR, MSG_OPERATOR_COMMAND, &m);
+    ck_assert_str_eq(ask_for("AAAUSDTM", 3), "OK");
+    teardown();
+}
+END_TEST
+
+START_TEST(recovers_its_books_and_its_answers_from_its_notes)
+{
+    setup();
+    struct msg_signal_generated m = signal_of("AAAUSDTM", 1);
+    ck_assert_str_eq(ask(&m), "OK");
+    ck_assert_str_eq(ask_for("AAAUSDTM", 2), "SYMBOL_OPEN");
+    struct msg_position_opened o = {.position = position_of("AAAUSDTM", 1, 1)};
+    fake_tell(a, risk_on_position, AGENT_EXECUTION, MSG_POSITION_OPENED, &o);
+    struct msg_stop_moved moved = {.new_px = dec_lit("99.5")};
+    TEXT_COPY(moved.signal_id, o.position.signal_id);
+    fake_tell(a, risk_on_stop_moved, AGENT_EXECUTION, MSG_STOP_MOVED, &moved);
+    struct msg_operator_command pause = {.verb = VERB_PAUSE, .strategy = "score"};
+    fake_tell(a, risk_on_command, AGENT_ORCHESTRATOR, MSG_OPERATOR_COMMAND, &pause);
+    tell_account("9990");
+
+    struct risk *t = calloc(1, sizeof *t);
+    struct agent *fresh = agent_for(t);
+    for (size_t i = 0; i < a->n_notes; i++)
+        ck_assert_int_eq(risk_note(fresh, a->notes[i].kind, a->notes[i].data, a->notes[i].len), ERR_OK);
+    ck_assert_mem_eq(&t->books, &r->books, sizeof t->books);
+    fake_tell(fresh, risk_on_signal, AGENT_SIGNAL, MSG_SIGNAL_GENERATED, &m);
+    ck_assert_uint_eq(fresh->n_said, 0);
+    fake_destroy(fresh);
+    free(t);
+    teardown();
+}
+END_TEST
+
+START_TEST(a_snapshot_comes_back_whole_or_not_at_all)
+{
+    void *data;
+    size_t len;
+    setup();
+    ck_assert_str_eq(ask_for("AAAUSDTM", 1), "OK");
+    risk_save(a, &data, &len);
+    struct risk *t = calloc(1, sizeof *t);
+    struct agent *fresh = agent_for(t);
+    ck_assert_int_eq(risk_load(fresh, data, len - 1), ERR_VERSION);
+    ck_assert_int_eq(risk_load(fresh, data, 3), ERR_TRUNCATED);
+    ck_assert_int_eq(t->books.rows_n, 0);
+    ck_assert_int_eq(risk_load(fresh, data, len), ERR_OK);
+    ck_assert_mem_eq(&t->books, &r->books, sizeof t->books);
+    free(data);
+    fake_destroy(fresh);
+    free(t);
+    teardown();
+}
+END_TEST
+
+START_TEST(limits_are_the_configuration_in_fractions)
+{
+    struct risk_limits l;
+    struct agent *x = fake_new(NULL);
+    fake_config(x, "max_position_pct", "3");
+    fake_config(x, "top_n", "5");
+    ck_assert_ptr_null(limits_from(x->config, &l));
+    ck_assert(dec_eq(l.max_position, dec_lit("0.03")));
+    ck_assert(dec_eq(l.position_margin, dec_lit("0.005")));
+    ck_assert(dec_eq(l.max_slippage, dec_lit("0.002")));
+    ck_assert(dec_eq(l.max_spread, dec_lit("0.0005")));
+    ck_assert(dec_eq(l.stop_atr, dec_lit("1.5")));
+    ck_assert(dec_eq(l.min_g, dec_lit("0.35")));
+    ck_assert_int_eq(l.top_n, 5);
+    fake_config(x, "max_position_pct", "50");   /* of one above that of all */
+    ck_assert_str_eq(limits_from(x->config, &l), "max_position");
+    fake_destroy(x);
+}
+END_TEST
+
+TESTS("risk", approves_with_everything_that_execution_needs, the_token_says_what_the_approval_says,
+      the_key_is_made_once_and_must_be_private, a_signal_heard_twice_has_one_answer,
+      what_is_old_late_or_not_among_the_best_is_refused, only_trading_lets_in,
+      an_orchestrator_that_fell_silent_lets_nobody_in, a_market_unknown_closed_or_old_lets_nobody_in,
+      nothing_is_entered_while_the_books_differ, books_that_stay_different_are_taken_from_execution,
+      an_approval_holds_its_place_until_its_entry_ends,
+      an_approval_that_execution_never_mentioned_is_void_long_after_its_end, unknown_correlation_counts_as_one,
+      hourly_closes_part_what_moves_apart, the_days_drawdown_stops_everything_once,
+      the_eleventh_loss_in_a_row_stops_everything, a_symbol_rests_after_its_exit,
+      the_operator_pauses_one_symbol_or_strategy, recovers_its_books_and_its_answers_from_its_notes,
+      a_snapshot_comes_back_whole_or_not_at_all, limits_are_the_configuration_in_fractions)

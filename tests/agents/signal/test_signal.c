@@ -1,0 +1,520 @@
+/* The signal agent's modules behind a skeleton of the test: history by pages, order of bars, batches,
+ * recovery from notes. */
+#include <math.h>
+
+#include "tests/agents/fake_agent.h"
+#include "tests/runner.h"
+
+#include "agents/signal/state.h"
+#include "proto/text.h"
+#include "proto/tm.h"
+
+#define T0      INT64_C(1699999200000000000)     /* a whole hour, market time */
+#define BARS    300
+#define SYMBOLS "AAAUSDTM BBBUSDTM CCCUSDTM DDDUSDTM"
+
+static struct signals *s;
+static struct agent *a;
+static int64_t hidden_from = INT64_MAX;     /* data has no bars from here on */
+
+/* The market: a pure function of symbol and time, so that any page can be computed. */
+static double price(int symbol, int64_t at_ns)
+{
+    double x = (double)(at_ns / NS_PER_MIN % 1000000);
+    return 100 * (symbol + 1) + 5 * sin(x / 17 + symbol) + 2 * sin(x / 5) + 0.3 * sin(x * 1.7 + symbol);
+}
+
+static struct sub_candle_row row(int symbol, int64_t start_ns, int64_t tf_ns)
+{
+    double open = price(symbol, start_ns), close = price(symbol, start_ns + tf_ns);
+    double px[4] = {open, fmax(open, close) + 0.5, fmin(open, close) - 0.5, close};
+    dec_t d[4];
+    for (int i = 0; i < 4; i++)
+        must(dec_from_double(px[i], dec_scaled(1, -2), DEC_HALF_EVEN, &d[i]) == ERR_OK);
+    return (struct sub_candle_row){.start_ns = start_ns, .open = d[0], .high = d[1], .low = d[2], .close = d[3],
+                                   .volume = dec_int(10 + start_ns / NS_PER_MIN % 7)};
+}
+
+static void start_with(const char *strategy)
+{
+    char why[CONFIG_WHY_MAX] = "";
+    fake_timers_n = 0;
+    s = calloc(1, sizeof *s);
+    a = fake_new(s);
+    a->market_ns = T0;
+    fake_config(a, "symbols", SYMBOLS);
+    fake_config(a, "strategy", strategy);
+    ck_assert_msg(signals_init(a, why) == ERR_OK, "%s", why);
+}
+
+static void stop(void)
+{
+    signals_fini(a);
+    fake_destroy(a);
+    free(s);
+}
+
+/* Answer one question of candles as data would: pages of at most 256 closed bars. */
+static void answer_candles(void)
+{
+    static struct msg_candles m;
+    const struct msg_candles_get *q = a->questions[0].msg;
+    int64_t tf_ns, until_ns = a->market_ns < hidden_from ? a->market_ns : hidden_from;
+    must(tf_parse(q->tf, &tf_ns) == ERR_OK && a->questions[0].type == MSG_CANDLES_GET);
+    m = (struct msg_candles){.more = false};
+    int symbol = q->symbol[0] - 'A';
+    int64_t first_ns = T0 - BARS * tf_ns;
+    for (int64_t t = first_ns / tf_ns * tf_ns; t + tf_ns <= until_ns; t += tf_ns) {
+        if (t < q->from_ns)
+            continue;
+        if (m.rows_n == (size_t)q->max) {
+            m.more = true;
+            break;
+        }
+        m.rows[m.rows_n++] = row(symbol, t, tf_ns);
+    }
+    ck_assert(fake_answer(a, ERR_OK, MSG_CANDLES, &m));
+}
+
+static void warm(void)
+{
+    signals_start(a);
+    a->life = LIFE_WARMING;
+    signals_warm(a);
+    while (a->n_questions > 0)
+        answer_candles();
+}
+
+static void tell_bar_as(int symbol, int64_t start_ns, bool history)
+{
+    struct sub_candle_row r = row(symbol, start_ns, NS_PER_MIN);
+    struct msg_market_candle m = {.start_ns = start_ns, .open = r.open, .high = r.high, .low = r.low,
+                                  .close = r.close, .volume = r.volume, .warm = history};
+    TEXT_COPY(m.symbol, s->symbols[symbol].kept.name);
+    TEXT_COPY(m.tf, "1m");
+    if (a->market_ns < start_ns + NS_PER_MIN)
+        a->market_ns = start_ns + NS_PER_MIN;
+    fake_tell(a, signals_on_candle, AGENT_DATA, MSG_MARKET_CANDLE, &m);
+}
+
+static void tell_bar(int symbol, int64_t start_ns)
+{
+    tell_bar_as(symbol, start_ns, false);
+}
+
+static const struct msg_signal_generated *said(size_t i)
+{
+    return fake_heard(a, MSG_SIGNAL_GENERATED, i);
+}
+
+START_TEST(is_ready_when_history_came_page_by_page)
+{
+    start_with("score");
+    signals_start(a);
+    a->life = LIFE_WARMING;
+    signals_warm(a);
+    ck_assert_uint_eq(a->n_questions, 4);
+    int pages = 0;
+    for (; a->n_questions > 0; pages++) {
+        ck_assert_int_eq(a->life, LIFE_WARMING);
+        answer_candles();
+    }
+    ck_assert_int_eq(a->life, LIFE_ACTIVE);
+    ck_assert_int_eq(pages, 4 * (2 + 2 + 1 + 1));
+    for (int i = 0; i < 4; i++) {
+        ck_assert_int_eq(s->symbols[i].kept.score.primary.bars, BARS);
+        ck_assert_int_ge(s->symbols[i].kept.score.confirm.bars, BARS);
+        ck_assert(day_atr_fraction(&s->symbols[i].day) > 0);
+    }
+    ck_assert_uint_eq(fake_count(a, MSG_SIGNAL_GENERATED), 0);
+    gamma_update(&s->gamma, a->market_ns);
+    ck_assert(s->gamma.valid);
+    stop();
+}
+END_TEST
+
+START_TEST(a_symbol_without_history_does_not_hold_up_the_rest)
+{
+    static const struct msg_error_reply none = {.text = "no such symbol"};
+    start_with("score");
+    signals_start(a);
+    a->life = LIFE_WARMING;
+    signals_warm(a);
+    while (a->n_questions > 0) {
+        const struct msg_candles_get *q = a->questions[0].msg;
+        if (q->symbol[0] == 'B')
+            fake_answer(a, ERR_OK, MSG_ERROR_REPLY, &none);
+        else
+            answer_candles();
+    }
+    ck_assert_int_eq(a->life, LIFE_ACTIVE);
+    ck_assert(!symbol_ready(&s->symbols[1]));
+    ck_assert(symbol_ready(&s->symbols[0]));
+    stop();
+}
+END_TEST
+
+START_TEST(an_unanswered_page_is_asked_again)
+{
+    start_with("score");
+    signals_start(a);
+    a->life = LIFE_WARMING;
+    signals_warm(a);
+    for (int i = 0; i < 4; i++)
+        fake_answer(a, ERR_TIMEOUT, MSG_COUNT, NULL);
+    ck_assert_uint_eq(a->n_questions, 0);
+    ck_assert_int_eq(a->life, LIFE_WARMING);
+    fake_pass_ms(a, 500);
+    ck_assert_uint_eq(a->n_questions, 4);
+    while (a->n_questions > 0)
+        answer_candles();
+    ck_assert_int_eq(a->life, LIFE_ACTIVE);
+    stop();
+}
+END_TEST
+
+START_TEST(a_batch_ends_when_all_have_reported_and_is_ranked)
+{
+    start_with("probe");
+    warm();
+    for (int i = 0; i < 3; i++)
+        tell_bar(i, T0);
+    ck_assert_uint_eq(fake_count(a, MSG_SIGNAL_GENERATED), 0);
+    tell_bar(3, T0);
+    ck_assert_uint_eq(fake_count(a, MSG_SIGNAL_GENERATED), 4);
+    for (size_t i = 0; i < 4; i++) {
+        const struct msg_signal_generated *m = said(i);
+        ck_assert_int_eq(m->rank, (int64_t)i + 1);
+        ck_assert_int_eq(m->batch_n, 4);
+        ck_assert_int_eq(m->batch_ns, a->now_ns);
+        ck_assert_int_eq(m->close_ns, T0 + NS_PER_MIN);
+        ck_assert(m->atr > 0 && m->atr_day > 0);
+        ck_assert(i == 0 || m->rank_score <= said(i - 1)->rank_score);
+        struct sub_candle_row r = row(m->symbol[0] - 'A', T0, NS_PER_MIN);
+        ck_assert(dec_eq(m->close_px, r.close));
+    }
+    ck_assert_str_eq(a->said[a->n_said - 1].id, said(3)->signal_id);
+    ck_assert_str_eq(a->said[a->n_said - 1].correlation, said(3)->signal_id);
+    stop();
+}
+END_TEST
+
+START_TEST(the_probe_alternates_sides_from_bar_to_bar)
+{
+    start_with("probe");
+    warm();
+    enum side was[4] = {SIDE_BUY, SIDE_BUY, SIDE_BUY, SIDE_BUY};
+    for (int bar = 0; bar < 6; bar++) {
+        fake_forget(a);
+        for (int i = 0; i < 4; i++)
+            tell_bar(i, T0 + bar * NS_PER_MIN);
+        ck_assert_uint_eq(fake_count(a, MSG_SIGNAL_GENERATED), 4);
+        for (size_t i = 0; i < 4; i++) {
+            int symbol = said(i)->symbol[0] - 'A';
+            ck_assert(bar == 0 || said(i)->side != was[symbol]);
+            was[symbol] = said(i)->side;
+        }
+    }
+    stop();
+}
+END_TEST
+
+START_TEST(a_silent_symbol_holds_a_batch_for_its_window_once)
+{
+    start_with("probe");
+    warm();
+    for (int i = 0; i < 3; i++)
+        tell_bar(i, T0);
+    fake_pass_ms(a, 1990);
+    ck_assert_uint_eq(fake_count(a, MSG_SIGNAL_GENERATED), 0);
+    fake_pass_ms(a, 10);
+    ck_assert_uint_eq(fake_count(a, MSG_SIGNAL_GENERATED), 3);
+    for (int i = 0; i < 3; i++)         /* one close later it is not expected any more */
+        tell_bar(i, T0 + NS_PER_MIN);
+    ck_assert_uint_eq(fake_count(a, MSG_SIGNAL_GENERATED), 6);
+    stop();
+}
+END_TEST
+
+START_TEST(a_signal_behind_the_end_of_its_batch_says_so)
+{
+    start_with("probe");
+    warm();
+    for (int i = 0; i < 3; i++)
+        tell_bar(i, T0);
+    fake_pass_ms(a, 2000);
+    int64_t ended_ns = a->now_ns;
+    fake_pass_ms(a, 100);
+    tell_bar(3, T0);
+    ck_assert_uint_eq(fake_count(a, MSG_SIGNAL_GENERATED), 4);
+    ck_assert_int_eq(said(3)->batch_ns, ended_ns);
+    ck_assert_int_lt(said(3)->batch_ns, a->now_ns);
+    stop();
+}
+END_TEST
+
+START_TEST(missing_bars_are_asked_for_and_fed_in_order_before_the_new_one)
+{
+    start_with("probe");
+    warm();
+    tell_bar(0, T0 + 3 * NS_PER_MIN);       /* three are missing */
+    ck_assert_int_eq(s->symbols[0].kept.score.primary.bars, BARS);
+    ck_assert_uint_eq(a->n_questions, 1);
+    hidden_from = T0 + 3 * NS_PER_MIN;      /* the newest is not in the store yet */
+    while (a->n_questions > 0)
+        answer_candles();
+    hidden_from = INT64_MAX;
+    ck_assert_int_eq(s->symbols[0].kept.score.primary.bars, BARS + 4);
+    ck_assert_int_eq(s->symbols[0].kept.score.primary_start_ns, T0 + 3 * NS_PER_MIN);
+    ck_assert_int_eq(s->symbols[0].kept.score.gaps, 0);
+    fake_pass_ms(a, 2000);
+    ck_assert_uint_eq(fake_count(a, MSG_SIGNAL_GENERATED), 1);      /* of the live bar alone */
+    ck_assert_int_eq(said(0)->close_ns, T0 + 4 * NS_PER_MIN);
+    stop();
+}
+END_TEST
+
+START_TEST(bars_that_come_while_others_are_fetched_are_not_lost)
+{
+    start_with("probe");
+    warm();
+    tell_bar(0, T0 + NS_PER_MIN);
+    tell_bar(0, T0 + 2 * NS_PER_MIN);
+    tell_bar(0, T0 + 3 * NS_PER_MIN);
+    hidden_from = T0 + 3 * NS_PER_MIN;
+    while (a->n_questions > 0)
+        answer_candles();
+    hidden_from = INT64_MAX;
+    ck_assert_int_eq(s->symbols[0].kept.score.primary_start_ns, T0 + 3 * NS_PER_MIN);
+    ck_assert_int_eq(s->symbols[0].kept.score.primary.bars, BARS + 4);
+    stop();
+}
+END_TEST
+
+START_TEST(a_hole_that_nobody_can_fill_is_gone_over)
+{
+    start_with("probe");
+    warm();
+    hidden_from = T0;
+    tell_bar(0, T0 + 5 * NS_PER_MIN);
+    while (a->n_questions > 0)
+        answer_candles();
+    hidden_from = INT64_MAX;
+    ck_assert_int_eq(s->symbols[0].kept.score.primary.bars, BARS + 1);
+    ck_assert_int_eq(s->symbols[0].kept.score.gaps, 1);
+    stop();
+}
+END_TEST
+
+START_TEST(history_never_fires)
+{
+    start_with("probe");
+    warm();
+    for (int bar = 0; bar < 5; bar++)
+        for (int i = 0; i < 4; i++)
+            tell_bar_as(i, T0 + bar * NS_PER_MIN, true);
+    fake_pass_ms(a, 5000);
+    ck_assert_uint_eq(fake_count(a, MSG_SIGNAL_GENERATED), 0);
+    ck_assert_int_eq(s->symbols[0].kept.score.primary.bars, BARS + 5);
+    stop();
+}
+END_TEST
+
+START_TEST(a_bar_said_twice_counts_once)
+{
+    start_with("probe");
+    warm();
+    tell_bar(0, T0);
+    tell_bar(0, T0);
+    ck_assert_int_eq(s->symbols[0].kept.score.primary.bars, BARS + 1);
+    ck_assert_int_eq(s->bars, 1);
+    stop();
+}
+END_TEST
+
+/* A second process, from the first one's notes. */
+static struct signals *recover(struct agent **fresh, size_t notes)
+{
+    struct signals *t = calloc(1, sizeof *t);
+    char why[CONFIG_WHY_MAX];
+    *fresh = fake_new(t);
+    fake_config(*fresh, "symbols", SYMBOLS);
+    fake_config(*fresh, "strategy", "probe");
+    must(signals_init(*fresh, why) == ERR_OK);
+    for (size_t i = 0; i < notes; i++)
+        must(signals_note(*fresh, a->notes[i].kind, a->notes[i].data, a->notes[i].len) == ERR_OK);
+    return t;
+}
+
+static void end_recovered(struct signals *t, struct agent *fresh)
+{
+    signals_fini(fresh);
+    fake_destroy(fresh);
+    free(t);
+}
+
+START_TEST(recovers_bit_for_bit_from_its_notes)
+{
+    struct agent *fresh;
+    start_with("probe");
+    warm();
+    for (int bar = 0; bar < 20; bar++)
+        for (int i = 0; i < 4; i++)
+            tell_bar(i, T0 + bar * NS_PER_MIN);
+    struct signals *t = recover(&fresh, a->n_notes);
+    for (int i = 0; i < 4; i++)
+        ck_assert_mem_eq(&t->symbols[i].kept, &s->symbols[i].kept, sizeof t->symbols[i].kept);
+    ck_assert_int_eq(t->bars, s->bars);
+    ck_assert_int_eq(t->fired, s->fired);
+    ck_assert_ptr_null(batches_oldest(&t->batches));
+    end_recovered(t, fresh);
+    stop();
+}
+END_TEST
+
+START_TEST(recovers_from_a_snapshot_with_a_batch_open)
+{
+    void *data;
+    size_t len;
+    struct agent *fresh;
+    start_with("probe");
+    warm();
+    tell_bar(0, T0);
+    tell_bar(1, T0);
+    signals_save(a, &data, &len);
+    struct signals *t = recover(&fresh, 0);
+    ck_assert_int_eq(signals_load(fresh, data, len), ERR_OK);
+    for (int i = 0; i < 4; i++)
+        ck_assert_mem_eq(&t->symbols[i].kept, &s->symbols[i].kept, sizeof t->symbols[i].kept);
+    struct batch *b = batches_oldest(&t->batches);
+    ck_assert_ptr_nonnull(b);
+    ck_assert_int_eq(b->n, 2);
+    free(data);
+    end_recovered(t, fresh);
+    stop();
+}
+END_TEST
+
+START_TEST(a_snapshot_cut_anywhere_is_refused_or_left_out)
+{
+    void *data;
+    size_t len;
+    start_with("probe");
+    warm();
+    tell_bar(0, T0);
+    signals_save(a, &data, &len);
+    for (size_t n = 0; n < len; n += 97) {
+        struct agent *fresh;
+        struct signals *t = recover(&fresh, 0);
+        void *cut = malloc(n + 1);
+        memcpy(cut, data, n);
+        int err = signals_load(fresh, cut, n);
+        ck_assert(err == ERR_OK || err == ERR_CORRUPT);
+        free(cut);
+        end_recovered(t, fresh);
+    }
+    free(data);
+    stop();
+}
+END_TEST
+
+START_TEST(signals_of_a_batch_that_a_crash_cut_off_are_said_late_under_the_same_id)
+{
+    struct agent *fresh, *first = NULL;
+    start_with("probe");
+    warm();
+    tell_bar(0, T0);
+    struct signals *t = recover(&fresh, a->n_notes);    /* killed here */
+    fake_pass_ms(a, 2000);                              /* not killed, it had said this: */
+    const struct msg_signal_generated *wanted = said(0);
+    ck_assert_ptr_nonnull(wanted);
+    first = a;
+    fake_timers_n = 0;
+    fresh->now_ns += 3 * NS_PER_S;
+    signals_start(fresh);
+    const struct msg_signal_generated *got = fake_heard(fresh, MSG_SIGNAL_GENERATED, 0);
+    ck_assert_ptr_nonnull(got);
+    ck_assert_str_eq(got->signal_id, wanted->signal_id);
+    ck_assert_int_lt(got->batch_ns, fresh->now_ns);
+    end_recovered(t, fresh);
+    a = first;
+    stop();
+}
+END_TEST
+
+START_TEST(the_id_follows_from_the_decision_alone)
+{
+    char ids[2][40];
+    for (int run = 0; run < 2; run++) {
+        start_with("probe");
+        warm();
+        a->now_ns += run * 12345;
+        for (int i = 0; i < 4; i++)
+            tell_bar(i, T0);
+        snprintf(ids[run], sizeof ids[run], "%s", said(0)->signal_id);
+        ck_assert(run == 0 || strcmp(said(0)->signal_id, said(1)->signal_id) != 0);
+        stop();
+    }
+    ck_assert_str_eq(ids[0], ids[1]);
+}
+END_TEST
+
+START_TEST(the_probe_is_refused_on_a_real_venue)
+{
+    char why[CONFIG_WHY_MAX] = "";
+    s = calloc(1, sizeof *s);
+    a = fake_new(s);
+    fake_config(a, "strategy", "probe");
+    fake_config(a, "rest_url", "https://example.org");
+    ck_assert_int_eq(signals_init(a, why), ERR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(why, "probe"));
+    stop();
+}
+END_TEST
+
+START_TEST(closed_trades_move_cascade_and_survive_a_crash)
+{
+    struct agent *fresh;
+    start_with("probe");
+    struct msg_position_closed m = {.position = {.margin = dec_int(50), .net_pnl = dec_int(25), .closed_ns = T0}};
+    fake_tell(a, signals_on_position_closed, AGENT_EXECUTION, MSG_POSITION_CLOSED, &m);
+    ck_assert_double_eq_tol(s->gamma.cascade, 1.15 * 1.25, 1e-12);
+    struct signals *t = recover(&fresh, a->n_notes);
+    ck_assert(t->gamma.cascade == s->gamma.cascade);
+    end_recovered(t, fresh);
+    stop();
+}
+END_TEST
+
+START_TEST(the_state_counts_every_bar_at_its_gate)
+{
+    start_with("score");
+    warm();
+    for (int bar = 0; bar < 60; bar++)
+        for (int i = 0; i < 4; i++)
+            tell_bar(i, T0 + bar * NS_PER_MIN);
+    fake_forget(a);
+    fake_pass_ms(a, 1000);
+    const struct msg_signal_state *m = fake_heard(a, MSG_SIGNAL_STATE, 0);
+    ck_assert_ptr_nonnull(m);
+    int64_t sum = 0, of_symbols = 0;
+    for (size_t i = 0; i < m->funnel_n; i++)
+        *(strchr(m->funnel[i].name, ' ') == NULL ? &sum : &of_symbols) += m->funnel[i].count;
+    ck_assert_int_eq(m->bars, 240);
+    ck_assert_int_eq(sum, 240);
+    ck_assert_int_eq(of_symbols, 240);
+    ck_assert_uint_eq(m->symbols_n, 4);
+    stop();
+}
+END_TEST
+
+TESTS("signal", is_ready_when_history_came_page_by_page, a_symbol_without_history_does_not_hold_up_the_rest,
+      an_unanswered_page_is_asked_again, a_batch_ends_when_all_have_reported_and_is_ranked,
+      the_probe_alternates_sides_from_bar_to_bar, a_silent_symbol_holds_a_batch_for_its_window_once,
+      a_signal_behind_the_end_of_its_batch_says_so, missing_bars_are_asked_for_and_fed_in_order_before_the_new_one,
+      bars_that_come_while_others_are_fetched_are_not_lost, a_hole_that_nobody_can_fill_is_gone_over,
+      history_never_fires, a_bar_said_twice_counts_once, recovers_bit_for_bit_from_its_notes,
+      recovers_from_a_snapshot_with_a_batch_open, a_snapshot_cut_anywhere_is_refused_or_left_out,
+      signals_of_a_batch_that_a_crash_cut_off_are_said_late_under_the_same_id,
+      the_id_follows_from_the_decision_alone, the_probe_is_refused_on_a_real_venue,
+      closed_trades_move_cascade_and_survive_a_crash, the_state_counts_every_bar_at_its_gate)
