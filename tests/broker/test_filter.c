@@ -7,29 +7,28 @@
 #include "proto/mp.h"
 #include "tests/runner.h"
 
-/* {"from":"risk","payload":{"symbol":"XBTUSDTM","qty":12,"price":"0.30","r":0.1,"l":[7],"b":<00ff>,"x":"\x1b[2J"}} */
-static void sample(msgpack_unpacked *u)
+/* {"from":"risk","payload":{"symbol":"XBTUSDTM","qty":12,"price":"0.30","r":0.1,"l":[7],"b":<00ff>,"x":"\x1b[2J", ...}};
+ * what is unpacked borrows from w. */
+static void sample(struct wbuf *w, msgpack_unpacked *u)
 {
-    struct wbuf w;
-    wbuf_init(&w, 4096);
-    wbuf_map(&w, 2);
-    wbuf_str(&w, "from", "risk");
-    wbuf_key(&w, "payload");
-    wbuf_map(&w, 8);
-    wbuf_str(&w, "symbol", "XBTUSDTM");
-    wbuf_int(&w, "qty", 12);
-    wbuf_str(&w, "price", "0.30");
-    wbuf_dbl(&w, "r", 0.1);
-    wbuf_key(&w, "l");
-    wbuf_array(&w, 1);
-    wbuf_int(&w, NULL, 7);
-    wbuf_bin(&w, "b", "\x00\xff", 2);
-    wbuf_str(&w, "x", "\x1b[2J\xc2\x9b\"");
-    wbuf_int(&w, "big", INT64_MAX);
-    ck_assert_int_eq(w.err, ERR_OK);
+    wbuf_init(w, 4096);
+    wbuf_map(w, 2);
+    wbuf_str(w, "from", "risk");
+    wbuf_key(w, "payload");
+    wbuf_map(w, 8);
+    wbuf_str(w, "symbol", "XBTUSDTM");
+    wbuf_int(w, "qty", 12);
+    wbuf_str(w, "price", "0.30");
+    wbuf_dbl(w, "r", 0.1);
+    wbuf_key(w, "l");
+    wbuf_array(w, 1);
+    wbuf_int(w, NULL, 7);
+    wbuf_bin(w, "b", "\x00\xff", 2);
+    wbuf_str(w, "x", "\x1b[2J\xc2\x9b\"");
+    wbuf_int(w, "big", INT64_MAX);
+    ck_assert_int_eq(w->err, ERR_OK);
     msgpack_unpacked_init(u);
-    ck_assert_int_eq(msgpack_unpack_next(u, (char *)w.data, w.len, NULL), MSGPACK_UNPACK_SUCCESS);
-    wbuf_fini(&w);
+    ck_assert_int_eq(msgpack_unpack_next(u, (char *)w->data, w->len, NULL), MSGPACK_UNPACK_SUCCESS);
 }
 
 START_TEST(compares_numbers_as_numbers_and_texts_as_texts)
@@ -40,8 +39,9 @@ START_TEST(compares_numbers_as_numbers_and_texts_as_texts)
         {"payload.price < 0.30001", true}, {"payload.r==0.1", true}, {"payload.l.0==7", true},
         {"payload.none!=1", false}, {"from!=risk", false}, {"from==\"risk\"", true}, {"payload==1", false},
     };
+    struct wbuf w;
     msgpack_unpacked u;
-    sample(&u);
+    sample(&w, &u);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct filter f = {.n = 0};
         char why[FILTER_WHY_MAX];
@@ -49,6 +49,7 @@ START_TEST(compares_numbers_as_numbers_and_texts_as_texts)
         ck_assert_msg(filter_accepts(&f, &u.data) == cases[i].accepted, "%s", cases[i].text);
     }
     msgpack_unpacked_destroy(&u);
+    wbuf_fini(&w);
 }
 END_TEST
 
@@ -65,8 +66,9 @@ END_TEST
 
 START_TEST(writes_exact_json_that_moves_no_cursor)
 {
+    struct wbuf w;
     msgpack_unpacked u;
-    sample(&u);
+    sample(&w, &u);
     char *text;
     size_t size;
     FILE *f = open_memstream(&text, &size);
@@ -77,6 +79,7 @@ START_TEST(writes_exact_json_that_moves_no_cursor)
                      "\"big\":9223372036854775807}}");
     free(text);
     msgpack_unpacked_destroy(&u);
+    wbuf_fini(&w);
 }
 END_TEST
 

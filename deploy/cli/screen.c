@@ -1,0 +1,146 @@
+/* screen - see screen.h */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "libagent/clock.h"
+#include "proto/tm.h"
+
+#include "deploy/cli/screen.h"
+
+#define AGENTS      (AGENT_AUDIT + 1)
+#define STALE_NS    (3 * NS_PER_S)
+#define LOG_TAIL    3
+
+static bool is_ready(enum life l)
+{
+    return l == LIFE_READY || l == LIFE_ACTIVE;
+}
+
+bool registry_all(const struct client_view *v)
+{
+    for (int i = 0; i < AGENTS; i++)
+        if (v->hb_ns[i] == 0 || (i != AGENT_ORCHESTRATOR && !is_ready(v->hb[i].life)))
+            return false;
+    return true;
+}
+
+void screen_progress(const struct client_view *v, struct progress *p)
+{
+    for (int i = 0; i < AGENTS; i++) {
+        if (v->hb_ns[i] == 0 || v->hb[i].life == p->shown[i])
+            continue;
+        p->shown[i] = v->hb[i].life;
+        printf("  %-13s %-10s %s\n", party_name((enum party)i), life_name(v->hb[i].life), v->hb[i].detail);
+        fflush(stdout);
+    }
+}
+
+static void log_tail(const char *name)
+{
+    char path[128], lines[LOG_TAIL][512] = {""}, line[512];
+    size_t n = 0;
+    snprintf(path, sizeof path, "log/%s.log", name);
+    FILE *f = fopen(path, "re");
+    if (f == NULL)
+        return;
+    while (fgets(line, sizeof line, f) != NULL)
+        memcpy(lines[n++ % LOG_TAIL], line, sizeof line);
+    fclose(f);
+    for (size_t i = n > LOG_TAIL ? n - LOG_TAIL : 0; i < n; i++)
+        fprintf(stderr, "      %s", lines[i % LOG_TAIL]);
+}
+
+void screen_missing(const struct client_view *v)
+{
+    fprintf(stderr, "the system did not come up in time\n");
+    if (v->bus_ns == 0) {
+        fprintf(stderr, "  nothing is heard on the bus:\n");
+        log_tail("bus");
+    }
+    for (int i = 0; i < AGENTS; i++) {
+        const char *name = party_name((enum party)i);
+        if (v->hb_ns[i] != 0 && (is_ready(v->hb[i].life) || i == AGENT_ORCHESTRATOR))
+            continue;
+        fprintf(stderr, "  %s: %s %s\n", name, v->hb_ns[i] == 0 ? "no heartbeat" : life_name(v->hb[i].life),
+                v->hb[i].detail);
+        log_tail(name);
+    }
+}
+
+static double age_s(int64_t then_ns)
+{
+    return (double)(wall_ns() - then_ns) * 1e-9;
+}
+
+static void print_agent(const struct client_view *v, int i)
+{
+    const struct msg_agent_hb *hb = &v->hb[i];
+    if (v->hb_ns[i] == 0) {
+        printf("  %-13s not heard\n", party_name((enum party)i));
+        return;
+    }
+    bool stale = wall_ns() - v->hb_ns[i] > STALE_NS;
+    printf("  %-13s %-10s pid %-7lld up %6.0fs  heard %4.1fs ago%s  lag %3lldms  rss %3lldM  cpu %5.1fs  errors %lld  %s\n",
+           party_name((enum party)i), life_name(hb->life), (long long)hb->pid, (double)hb->uptime_ms / 1000,
+           age_s(v->hb_ns[i]), stale ? " STALE" : "", (long long)hb->lag_ms, (long long)hb->rss_kb / 1024,
+           (double)hb->cpu_ms / 1000, (long long)hb->errors, hb->detail);
+}
+
+void screen_status(const struct client_view *v, bool clear)
+{
+    const struct msg_state_unified *s = &v->state;
+    char value[DEC_TEXT_MAX];
+    if (clear)
+        printf("\033[H\033[2J");
+    if (v->state_ns == 0)
+        printf("state: not heard yet\n");
+    else
+        printf("%s  (%s)  heard %.1fs ago\n", system_state_name(s->system_state), s->reason, age_s(v->state_ns));
+    printf("equity %s  positions %lld  gamma %.3f%s  kappa %.2f  cascade %.2f%s  tasks %lld queued %lld running  redis %s%s\n",
+           dec_format_places(s->portfolio_value, 2, DEC_HALF_EVEN, value), (long long)s->positions_open, s->miner_gamma,
+           s->gamma_valid ? "" : " (not valid)", s->miner_kappa, s->miner_cascade, s->lighthouse ? "  LIGHTHOUSE" : "",
+           (long long)s->tasks_queued, (long long)s->tasks_running, s->redis_up ? "up" : "down",
+           s->latch ? "  STOP file present" : "");
+    if (v->bus_ns != 0)
+        printf("bus: %lld messages, %lld refused\n", (long long)v->bus.messages, (long long)v->bus.refused);
+    for (int i = 0; i < AGENTS; i++)
+        print_agent(v, i);
+    fflush(stdout);
+}
+
+void screen_status_json(const struct client_view *v)
+{
+    const struct msg_state_unified *s = &v->state;
+    char value[DEC_TEXT_MAX];
+    json_t *agents = json_object();
+    for (int i = 0; i < AGENTS; i++) {
+        const struct msg_agent_hb *hb = &v->hb[i];
+        json_t *a = v->hb_ns[i] == 0
+                        ? json_null()
+                        : json_pack("{s:s, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "life",
+                                    life_name(hb->life), "pid", (json_int_t)hb->pid, "epoch", (json_int_t)hb->epoch,
+                                    "uptime_ms", (json_int_t)hb->uptime_ms, "age_s", age_s(v->hb_ns[i]), "lag_ms",
+                                    (json_int_t)hb->lag_ms, "rss_kb", (json_int_t)hb->rss_kb, "cpu_ms",
+                                    (json_int_t)hb->cpu_ms, "errors", (json_int_t)hb->errors, "gaps_open",
+                                    (json_int_t)hb->gaps_open, "gaps_repaired", (json_int_t)hb->gaps_repaired,
+                                    "detail", hb->detail);
+        json_object_set_new(agents, party_name((enum party)i), a);
+    }
+    json_t *all = json_pack(
+        "{s:s, s:s, s:f, s:s, s:s, s:s, s:b, s:f, s:f, s:f, s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:I, s:I, s:o}", "state",
+        v->state_ns != 0 ? system_state_name(s->system_state) : "UNKNOWN", "reason", s->reason, "age_s",
+        v->state_ns != 0 ? age_s(v->state_ns) : -1.0, "brain", s->brain, "miner", s->miner, "ecosystem", s->ecosystem,
+        "running", s->running, "miner_gamma", s->miner_gamma, "miner_cascade", s->miner_cascade, "miner_kappa",
+        s->miner_kappa, "portfolio_value", dec_format(s->portfolio_value, value), "positions_open",
+        (json_int_t)s->positions_open, "cycles", (json_int_t)s->cycles, "runtime_ms", (json_int_t)s->runtime_ms,
+        "tasks_queued", (json_int_t)s->tasks_queued, "tasks_running", (json_int_t)s->tasks_running, "redis_up",
+        s->redis_up, "latch", s->latch, "bus_messages", (json_int_t)v->bus.messages, "bus_refused",
+        (json_int_t)v->bus.refused, "agents", agents);
+    char *text = all != NULL ? json_dumps(all, JSON_COMPACT) : NULL;
+    printf("%s\n", text != NULL ? text : "{}");
+    free(text);
+    json_decref(all);
+}
