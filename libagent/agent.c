@@ -123,6 +123,12 @@ static bool system_is_up(enum system_state s)
 
 void agent_advance(struct agent *a)
 {
+    /* The orchestrator registers with nobody: it lives when the bus carries what it says. */
+    if (a->def->id == AGENT_ORCHESTRATOR && a->echo && a->life == LIFE_STARTING) {
+        a->accepted = true;
+        loop_timer_pause(a->timer_register);
+        agent_give_life(a, LIFE_ACTIVE);
+    }
     if (a->life == LIFE_REGISTERED && a->turn_given && a->echo) {
         agent_give_life(a, LIFE_WARMING);
         if (a->def->warm != NULL)
@@ -177,7 +183,7 @@ static void on_timer_register(void *arg)
     };
     struct msg_agent_register named = m;
     TEXT_COPY(named.build, a->build);
-    if (!a->accepted && !a->stopping)
+    if (!a->accepted && !a->stopping && a->def->id != AGENT_ORCHESTRATOR)
         agent_request(a, AGENT_ORCHESTRATOR, MSG_AGENT_REGISTER, &named, REGISTER_RETRY_MS,
                       on_registered, NULL);
 }

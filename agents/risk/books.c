@@ -27,10 +27,16 @@ int books_restore(struct books *b, const void *bytes, size_t len)
 
 /* ---- rows ---- */
 
-static struct exposure *row_find(struct books *b, const char *signal_id)
+/* A position adopted from the venue has no signal: then the symbol alone tells it. */
+static bool is_row(const struct exposure *r, const char *signal_id, const char *symbol)
+{
+    return strcmp(r->signal_id, signal_id) == 0 && (*signal_id != '\0' || strcmp(r->symbol, symbol) == 0);
+}
+
+static struct exposure *row_find(struct books *b, const char *signal_id, const char *symbol)
 {
     for (int i = 0; i < b->rows_n; i++)
-        if (strcmp(b->rows[i].signal_id, signal_id) == 0)
+        if (is_row(&b->rows[i], signal_id, symbol))
             return &b->rows[i];
     return NULL;
 }
@@ -89,7 +95,7 @@ void books_order(struct books *b, enum order_fact fact, const struct sub_order *
 {
     if (fact == ORDER_FILL && seq > b->fill_basis)
         b->fill_basis = seq;
-    struct exposure *r = row_find(b, o->signal_id);
+    struct exposure *r = row_find(b, o->signal_id, o->symbol);
     if (r == NULL || o->leg != LEG_ENTRY)
         return;
     r->order_seen = 1;
@@ -107,7 +113,7 @@ void books_position(struct books *b, const struct sub_position *p)
 {
     if (is_closed(b, p->signal_id))
         return;
-    struct exposure *r = row_find(b, p->signal_id);
+    struct exposure *r = row_find(b, p->signal_id, p->symbol);
     if (r == NULL)
         r = row_add(b, p->signal_id, p->symbol, side_of(p->side));
     if (r == NULL || (r->open && p->version <= r->position.version))
@@ -138,7 +144,7 @@ enum risk_event books_closed(struct books *b, const struct risk_limits *l, const
         return RISK_NOTHING;
     TEXT_COPY(b->closed[b->closed_next], p->signal_id);
     b->closed_next = (b->closed_next + 1) % BOOKS_CLOSED;
-    struct exposure *r = row_find(b, p->signal_id);
+    struct exposure *r = row_find(b, p->signal_id, p->symbol);
     if (r != NULL)
         row_remove(b, r);
     rest(b, p->symbol, risk_cooldown_until(l, p->closed_ns, bar_ns));
@@ -147,7 +153,7 @@ enum risk_event books_closed(struct books *b, const struct risk_limits *l, const
 
 void books_stop_moved(struct books *b, const struct msg_stop_moved *m)
 {
-    struct exposure *r = row_find(b, m->signal_id);
+    struct exposure *r = row_find(b, m->signal_id, m->symbol);
     if (r != NULL && r->open)
         r->position.stop_px = m->new_px;
 }
@@ -157,7 +163,7 @@ void books_sync(struct books *b, const struct sub_position *p, size_t n)
     for (int i = b->rows_n - 1; i >= 0; i--) {
         bool there = !b->rows[i].open;
         for (size_t k = 0; k < n; k++)
-            there = there || strcmp(p[k].signal_id, b->rows[i].signal_id) == 0;
+            there = there || is_row(&b->rows[i], p[k].signal_id, p[k].symbol);
         if (!there)
             row_remove(b, &b->rows[i]);
     }

@@ -23,8 +23,7 @@ static bool restarted(void *arg)
 {
     const struct restarting *r = arg;
     const struct msg_agent_hb *hb = &client_view(r->c)->hb[r->who];
-    return hb->epoch > r->epoch && (hb->life == LIFE_ACTIVE || hb->life == LIFE_READY ||
-                                    (r->who == AGENT_ORCHESTRATOR && hb->life != LIFE_DRAINING));
+    return hb->epoch > r->epoch && (hb->life == LIFE_ACTIVE || hb->life == LIFE_READY);
 }
 
 static int await_restart(struct client *c, const char *name, int64_t epoch)

@@ -253,7 +253,7 @@ int instance_make(const char *dir, const char *bin, const struct instance_option
         (rc = write_instance(o)) != EXIT_OK)
         return rc;
     return write_file("etc/redis.conf",
-                      "# made by `enigma up` at each start\nport 0\nunixsocket sock/redis.sock\nunixsocketperm 700\n"
+                      "# made by `enigma up` at each start; the socket is relative to dir\nport 0\nunixsocket ../sock/redis.sock\nunixsocketperm 700\n"
                       "dir redis\nappendonly yes\nappendfsync everysec\nsave \"\"\nmaxmemory 256mb\n"
                       "maxmemory-policy noeviction\n",
                       false);

@@ -22,7 +22,7 @@ static bool is_ready(enum life l)
 bool registry_all(const struct client_view *v)
 {
     for (int i = 0; i < AGENTS; i++)
-        if (v->hb_ns[i] == 0 || (i != AGENT_ORCHESTRATOR && !is_ready(v->hb[i].life)))
+        if (v->hb_ns[i] == 0 || !is_ready(v->hb[i].life))
             return false;
     return true;
 }
@@ -62,7 +62,7 @@ void screen_missing(const struct client_view *v)
     }
     for (int i = 0; i < AGENTS; i++) {
         const char *name = party_name((enum party)i);
-        if (v->hb_ns[i] != 0 && (is_ready(v->hb[i].life) || i == AGENT_ORCHESTRATOR))
+        if (v->hb_ns[i] != 0 && is_ready(v->hb[i].life))
             continue;
         fprintf(stderr, "  %s: %s %s\n", name, v->hb_ns[i] == 0 ? "no heartbeat" : life_name(v->hb[i].life),
                 v->hb[i].detail);

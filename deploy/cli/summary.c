@@ -145,7 +145,7 @@ static void judge_agents(struct summary *s, const struct client_view *v)
         const struct msg_agent_hb *hb = &v->hb[i];
         const char *name = party_name((enum party)i);
         if (v->hb_ns[i] == 0 || wall_ns() - v->hb_ns[i] > 3000000000 ||
-            (hb->life != LIFE_ACTIVE && i != AGENT_ORCHESTRATOR)) {
+            hb->life != LIFE_ACTIVE) {
             not_healthy(s, "%s is not active", name);
             continue;
         }

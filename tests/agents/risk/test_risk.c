@@ -96,7 +96,7 @@ static struct msg_signal_generated signal_of(const char *symbol, int n)
 {
     struct msg_signal_generated m = {
         .strategy = "score", .tf = "1m", .close_ns = T0, .batch_ns = a->now_ns, .side = SIDE_BUY, .rank = 1,
-        .batch_n = 1, .close_px = dec_lit("100.00"), .atr = 0.4, .atr_day = 0.03, .gamma = 0.8,
+        .batch_n = 1, .close_px = dec_lit("100.00"), .atr = 0.5, .atr_day = 0.03, .gamma = 0.8,
         .gamma_valid = true, .g = 0.7, .primary_score = 60, .combined = 55, .confidence = 80,
     };
     snprintf(m.signal_id, sizeof m.signal_id, "00000000-0000-0000-0000-%012d", n);
@@ -137,9 +137,9 @@ START_TEST(approves_with_everything_that_execution_needs)
     ck_assert_str_eq(ask_for("AAAUSDTM", 1), "OK");
     const struct msg_risk_approved *m = approved();
     ck_assert(dec_eq(m->price, dec_lit("99.92")));      /* the ninth bid */
-    ck_assert(dec_eq(m->stop_px, dec_lit("99.32")));    /* 1.5 ATR */
-    ck_assert(dec_eq(m->tp1_px, dec_lit("100.64")) && dec_eq(m->tp2_px, dec_lit("101.12")));
-    ck_assert(dec_eq(m->decision_px, dec_lit("100")) && dec_eq(m->atr, dec_lit("0.4")));
+    ck_assert(dec_eq(m->stop_px, dec_lit("99.17")));    /* 1.5 ATR */
+    ck_assert(dec_eq(m->tp1_px, dec_lit("100.82")) && dec_eq(m->tp2_px, dec_lit("101.42")));
+    ck_assert(dec_eq(m->decision_px, dec_lit("100")) && dec_eq(m->atr, dec_lit("0.5")));
     ck_assert_int_ge(m->qty, 1);
     ck_assert_int_eq(m->leverage, 5);
     ck_assert(dec_le(m->margin, dec_int(50)));          /* 0.5 % of equity */
@@ -169,7 +169,7 @@ START_TEST(the_token_says_what_the_approval_says)
     ck_assert_int_eq(token_verify(m->token, m->token_len, public_key, &t), ERR_OK);
     ck_assert_int_eq(t.qty, m->qty);
     ck_assert_int_eq(t.price_ticks, 9992);
-    ck_assert_int_eq(t.stop_ticks, 9932);
+    ck_assert_int_eq(t.stop_ticks, 9917);
     ck_assert_int_eq(t.floor_ticks, 9980);
     ck_assert_int_eq(t.cap_ticks, 10020);
     ck_assert_int_eq(t.max_leverage_x100, 500);
