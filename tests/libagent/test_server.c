@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "libagent/request.h"
@@ -410,6 +411,10 @@ END_TEST
 START_TEST(closes_connections_over_its_bound_and_counts_them)
 {
     struct env e;
+    struct rlimit files;
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &files), 0);
+    files.rlim_cur = files.rlim_max;            /* both ends are ours: more than the usual 1,024 */
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
     env_init(&e, 0, 0);
     static int fd[SERVER_CONNS_MAX + 10];
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(server_port(e.server))};

@@ -15,7 +15,7 @@ up_dir=$dir/i
 dir=$up_dir
 status() { "$bin/enigma" -i "$up_dir" status --json 2>/dev/null; }
 # pid of a program as supervisord's child
-pid_of() { pgrep -f -- "^$bin/enigma-$1 -i \.( |\$)" -P "$(cat "$up_dir/sock/supervisord.pid")" | head -1; }
+pid_of() { pgrep -P "$(cat "$up_dir/sock/supervisord.pid")" -f -- "^$bin/enigma-$1 -i \.( |$)" | head -1; }
 pids() { for a in bus $agents; do echo "$a $(pid_of "$a")"; done; }
 # Everybody is active, from heartbeats younger than the kill.
 is_active() {
