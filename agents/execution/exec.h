@@ -1,0 +1,146 @@
+/* exec - what the modules of this agent share.
+ *
+ *   execution.c  life: configuration, recovery, start, drain, questions of others
+ *   approve.c    an approval becomes an entry order, or a rejection
+ *   send.c       requests that change something at the venue, and what their answers prove
+ *   tell.c       what is published: orders, positions, the account
+ *   fold.c       what the venue tells of orders, fills and funding, into the books
+ *   reads.c      the stream and the periodic reads: hints, then the venue's own lists; readiness
+ *   manage.c     each trade looked at: what it needs next is done
+ *   policy.c signer.c entry.c books.c answers.c   see their headers
+ *
+ * The rule of manage.c makes it crash-only: it looks at what is (books, clock, prices), never at what
+ * happened, so that a restart continues where the journal ends.
+ */
+#ifndef AGENTS_EXECUTION_EXEC_H
+#define AGENTS_EXECUTION_EXEC_H
+
+#include "agents/execution/books.h"
+#include "libagent/agent.h"
+#include "libagent/venue.h"
+#include "proto/poshash.h"
+
+enum note_kind { NOTE_ORDER = 1, NOTE_TRADE, NOTE_SEEN };
+
+#define EXEC_SYMBOLS 64
+
+struct symbol {
+    struct exec *x;
+    char name[20];
+    struct contract_terms terms;
+    bool known, tradable, isolated;
+    dec_t bid, ask, last;
+    int64_t ticker_ns;          /* wall */
+    int64_t venue_qty;          /* signed lots, of the last read */
+    dec_t venue_px;             /* mark, likewise */
+    int64_t differs_ns;         /* wall; since when books and venue differ in the same way; 0: they agree */
+    int64_t differs_qty;
+    bool foreign;               /* a position that is not ours */
+};
+
+struct reads {
+    bool running, dirty;
+    int pending, generation, failed;
+    int64_t began_ns, clean_ns; /* clean_ns: the first of the two agreeing reads */
+    bool clean;
+    int present[BOOKS_ORDERS];  /* generation in which the venue's lists held the order */
+    bool fills_running, fills_wanted;
+    int fills_page, looking;    /* looking: queries of single orders under way */
+    json_t *fills;              /* rows, newest first */
+};
+
+struct exec {
+    struct agent *agent;
+    struct venue *venue;
+    struct venue_stream *stream;
+    struct loop_watch *signer_watch;
+    struct loop_timer *start_timer, *look_timer, *read_timer, *account_timer;
+    struct books books;
+    struct symbol symbols[EXEC_SYMBOLS];
+    size_t n_symbols;
+    struct reads reads;
+    struct exit_params params;
+    int64_t bar_ns;
+    bool warming, keys_ok, clock_ok, contracts_ok, first_read, one_way;
+    bool protect_ready, trade_ready, draining;
+    struct msg_account_updated account;
+    bool account_known;
+    char hash_told[POSHASH_TEXT];
+    uint8_t tokens[BOOKS_ORDERS][TOKEN_SIZE];   /* of entries on their way; not kept */
+    int64_t entries, fills, refused, foreign, corrected;
+};
+
+struct symbol *exec_symbol(struct exec *x, const char *name);
+void exec_keep_order(struct exec *x, const struct exec_order *o);
+void exec_keep_trade(struct exec *x, const struct trade *t);
+bool exec_see(struct exec *x, uint64_t key);    /* false: seen before */
+
+/* approve.c */
+void exec_on_approved(struct agent *a, const struct event *e);
+
+/* send.c */
+int  exec_sign(void *arg, const char *method, const char *target, const void *body, size_t len,
+               char headers[VENUE_HEADERS_MAX][VENUE_HEADER_MAX]);
+void exec_place(struct exec *x, struct exec_order *o);          /* an order in state INTENT, kept */
+void exec_cancel(struct exec *x, struct exec_order *o, bool expired);
+void exec_query(struct exec *x, struct exec_order *o);
+/* An order of a trade for what protects or ends it; NULL: no number or slot is left. */
+struct exec_order *exec_leg_order(struct exec *x, struct trade *t, enum leg leg);
+
+/* tell.c */
+void tell_order(struct exec *x, struct exec_order *o, enum topic topic);
+void tell_fill(struct exec *x, struct exec_order *o, const struct msg_order_filled *f);
+void tell_position(struct exec *x, struct trade *t, enum topic topic);
+void tell_stop_moved(struct exec *x, struct trade *t, const struct exec_order *o, const char *reason);
+void tell_account(struct exec *x);
+void tell_hash(struct exec *x, char ret[POSHASH_TEXT]);
+
+/* fold.c */
+/* The venue's object of an order: take over what it says.  o NULL: find or adopt it; NULL when foreign. */
+struct exec_order *fold_order(struct exec *x, struct exec_order *o, const json_t *v);
+void fold_ended(struct exec *x, struct exec_order *o);          /* venue_done and all its fills are folded? */
+void fold_fills(struct exec *x, const json_t *rows);            /* newest first */
+void fold_funding(struct exec *x, const char *symbol, int64_t time_ms, dec_t paid);
+void fold_correction(struct exec *x, struct symbol *s);         /* the venue's position wins */
+
+/* reads.c */
+void reads_begin(struct exec *x);
+void reads_fills(struct exec *x);
+void reads_stream(struct exec *x);
+void reads_account(void *arg);
+void reads_setup(struct exec *x);
+void reads_clock(struct exec *x);
+void reads_contracts(struct exec *x);
+void reads_consider(struct exec *x);
+void reads_timer(void *arg);
+
+/* manage.c */
+void manage_all(struct exec *x);
+void manage_timer(void *arg);
+void manage_close(struct exec *x, struct trade *t, enum exit_reason reason, bool urgent);
+void manage_tick(struct exec *x, struct symbol *s, const struct exit_tick *tick);
+void manage_cancel_entries(struct exec *x, const char *symbol);
+void manage_ended(struct exec *x, struct exec_order *o);        /* an order has ended */
+void manage_filled(struct exec *x, struct trade *t, struct exec_order *o, int64_t market_ns);
+
+/* execution.c */
+int  execution_init(struct agent *a, char why[CONFIG_WHY_MAX]);
+int  execution_load(struct agent *a, const void *data, size_t len);
+int  execution_note(struct agent *a, uint16_t kind, const void *data, size_t len);
+void execution_save(struct agent *a, void **data, size_t *len);
+void execution_start(struct agent *a);
+void execution_warm(struct agent *a);
+void execution_drain(struct agent *a);
+void execution_fini(struct agent *a);
+void execution_system(struct agent *a, enum system_state was, enum system_state now);
+size_t execution_counters(struct agent *a, struct sub_counter *ret, size_t max);
+void exec_on_command(struct agent *a, const struct event *e);
+void exec_on_emergency(struct agent *a, const struct event *e);
+void exec_on_ticker(struct agent *a, const struct event *e);
+void exec_on_candle(struct agent *a, const struct event *e);
+void exec_on_contract(struct agent *a, const struct event *e);
+void exec_on_nothing(struct agent *a, const struct event *e);
+void exec_on_positions(struct agent *a, const struct event *e);
+void exec_on_orders(struct agent *a, const struct event *e);
+
+#endif

@@ -1,0 +1,278 @@
+/* fold - what the venue tells, into the books; see exec.h */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libagent/exchange/codec.h"
+#include "libagent/log.h"
+#include "proto/err.h"
+#include "proto/text.h"
+#include "proto/tm.h"
+
+#include "agents/execution/exec.h"
+
+/* ---- orders ---- */
+
+static void say_foreign(struct exec *x, const char *symbol, const char *id)
+{
+    char text[160];
+    if (!exec_see(x, books_key("foreign", id, "")))
+        return;
+    x->foreign++;
+    snprintf(text, sizeof text, "%.20s: order %.40s is not ours; it is left alone", symbol, id);
+    agent_degraded(x->agent, SEVERITY_HIGH, "exchange", "FOREIGN_ORDER", text);
+    log_warn("order.foreign", LOG_S("symbol", symbol), LOG_S("order_id", id), LOG_S("action", "left alone"));
+}
+
+/* The triggers of an entry appear under ids of the venue's own; they get numbers of ours. */
+static struct exec_order *adopt(struct exec *x, const json_t *v, const char *id, const char *symbol)
+{
+    const char *side = "", *stop = "", *oid = "";
+    bool closes = false;
+    dec_t px = dec_zero();
+    struct trade *t = books_trade(&x->books, symbol);
+    (void)codec_text(v, "side", &side);
+    (void)codec_text(v, "stop", &stop);
+    (void)codec_text(v, "clientOid", &oid);
+    (void)codec_bool(v, "closeOrder", &closes);
+    (void)codec_dec(v, "stopPrice", &px);
+    bool sells = strcmp(side, "sell") == 0;
+    if (t == NULL || *oid != '\0' || !closes || *stop == '\0' || sells != (t->p.side == SIDE_BUY)) {
+        say_foreign(x, symbol, id);
+        return NULL;
+    }
+    bool protects = (strcmp(stop, "down") == 0) == sells;
+    struct exec_order *o = exec_leg_order(x, t, protects ? LEG_STOP : LEG_TARGET);
+    if (o == NULL)
+        return NULL;
+    TEXT_COPY(o->o.order_id, id);
+    o->o.ord_type = protects ? ORD_STOP_MARKET : ORD_TAKE_PROFIT_MARKET;
+    o->o.stop_px = px;
+    o->attached = o->closes_all = 1;
+    (void)books_event(o, EV_ACKED);
+    exec_keep_order(x, o);
+    tell_order(x, o, TOPIC_ORDER_PLACED);
+    return o;
+}
+
+struct exec_order *fold_order(struct exec *x, struct exec_order *o, const json_t *v)
+{
+    const char *id, *symbol, *oid = "";
+    bool active = true, cancelled = false;
+    int64_t cum;
+    if (codec_text(v, "id", &id) < 0 || codec_text(v, "symbol", &symbol) < 0 ||
+        codec_int(v, "dealSize", &cum) < 0 || codec_bool(v, "isActive", &active) < 0)
+        return NULL;
+    (void)codec_text(v, "clientOid", &oid);
+    (void)codec_bool(v, "cancelExist", &cancelled);
+    if (o == NULL && (o = books_order_by_id(&x->books, id)) == NULL)
+        o = books_order(&x->books, oid);
+    if (o == NULL && (o = adopt(x, v, id, symbol)) == NULL)
+        return NULL;
+    if (o->o.status == STATUS_INTENT || o->o.status == STATUS_UNKNOWN || o->o.status == STATUS_DEAD) {
+        TEXT_COPY(o->o.order_id, id);
+        (void)books_event(o, EV_ACKED);
+        exec_keep_order(x, o);
+        tell_order(x, o, TOPIC_ORDER_PLACED);
+    }
+    o->venue_cum = cum;
+    if (!active)
+        o->venue_done = cancelled ? 2 : 1;
+    if (cum > o->o.cum_qty)
+        reads_fills(x);
+    fold_ended(x, o);
+    return o;
+}
+
+void fold_ended(struct exec *x, struct exec_order *o)
+{
+    if (!o->venue_done || o->o.cum_qty < o->venue_cum)
+        return;
+    enum ord_status was = o->o.status;
+    enum order_event event = o->venue_done == 1 ? EV_FULL : o->cancelling == 2 ? EV_EXPIRED : EV_CANCELLED;
+    if (!order_live(o) || books_event(o, event) < 0)
+        return;
+    exec_keep_order(x, o);
+    if (o->o.status != was && event == EV_EXPIRED)
+        tell_order(x, o, TOPIC_ORDER_EXPIRED);
+    else if (o->o.status != was && event == EV_CANCELLED)
+        tell_order(x, o, TOPIC_ORDER_CANCELLED);
+    manage_ended(x, o);
+}
+
+struct lookup {
+    struct exec *x;
+    char symbol[20], id[40];
+};
+
+static void on_looked_up(void *arg, const struct venue_answer *a)
+{
+    struct lookup *l = arg;
+    l->x->reads.looking--;
+    if (a->outcome == VENUE_OK && fold_order(l->x, NULL, a->data) != NULL)
+        reads_fills(l->x);
+    manage_all(l->x);
+    free(l);
+}
+
+static void look_up(struct exec *x, const char *symbol, const char *id)
+{
+    char target[96];
+    struct lookup *l = calloc(1, sizeof *l);
+    must(l != NULL);
+    l->x = x;
+    TEXT_COPY(l->symbol, symbol);
+    TEXT_COPY(l->id, id);
+    x->reads.looking++;
+    snprintf(target, sizeof target, "/api/v1/orders/%.40s", id);
+    venue_call(x->venue, VENUE_PRIVATE, "GET", target, NULL, on_looked_up, l);
+}
+
+/* ---- fills ---- */
+
+struct row {
+    const char *id, *order_id, *symbol, *side, *liquidity, *type;
+    dec_t px, fee;
+    int64_t qty, trade_ns, created_ms;
+};
+
+static int read_row(const json_t *v, struct row *r)
+{
+    *r = (struct row){.liquidity = "", .type = "trade"};
+    if (codec_text(v, "tradeId", &r->id) < 0 || codec_text(v, "orderId", &r->order_id) < 0 ||
+        codec_text(v, "symbol", &r->symbol) < 0 || codec_text(v, "side", &r->side) < 0 ||
+        codec_dec(v, "price", &r->px) < 0 || codec_dec(v, "fee", &r->fee) < 0 ||
+        codec_int(v, "size", &r->qty) < 0 || codec_int(v, "tradeTime", &r->trade_ns) < 0 ||
+        codec_int(v, "createdAt", &r->created_ms) < 0)
+        return ERR_SYNTAX;
+    (void)codec_text(v, "liquidity", &r->liquidity);
+    (void)codec_text(v, "tradeType", &r->type);
+    return ERR_OK;
+}
+
+/* A liquidation has no order of ours: it gets one. */
+static struct exec_order *liquidation(struct exec *x, struct trade *t, const struct row *r)
+{
+    struct exec_order *o = exec_leg_order(x, t, LEG_EXIT);
+    if (o == NULL)
+        return NULL;
+    TEXT_COPY(o->o.order_id, r->order_id);
+    TEXT_COPY(o->o.reason, "LIQUIDATION");
+    o->o.ord_type = ORD_MARKET;
+    o->o.qty = t->pnl.qty;
+    (void)books_event(o, EV_ACKED);
+    t->closing = EXIT_LIQUIDATION;
+    exec_keep_order(x, o);
+    return o;
+}
+
+static void say_fill(struct exec *x, struct exec_order *o, const struct row *r)
+{
+    struct msg_order_filled m = {
+        .last_px = r->px, .last_qty = r->qty, .fee = r->fee, .taker = strcmp(r->liquidity, "taker") == 0,
+        .fill_ns = r->trade_ns,
+    };
+    TEXT_COPY(m.exec_id, r->id);
+    tell_fill(x, o, &m);
+}
+
+/* False: it must wait until its order is known. */
+static bool fold_row(struct exec *x, const struct row *r)
+{
+    uint64_t key = books_key("fill", r->id, r->order_id);
+    struct symbol *s = exec_symbol(x, r->symbol);
+    if (books_seen(&x->books, key) || s == NULL || !s->known)
+        return true;
+    struct trade *t = books_trade(&x->books, r->symbol);
+    struct exec_order *o = books_order_by_id(&x->books, r->order_id);
+    if (o == NULL && t != NULL && strcmp(r->type, "liquid") == 0)
+        o = liquidation(x, t, r);
+    if (o == NULL) {
+        if (books_seen(&x->books, books_key("foreign", r->order_id, "")))
+            return true;
+        look_up(x, r->symbol, r->order_id);
+        return false;
+    }
+    struct fill_said f = {
+        .side = strcmp(r->side, "buy") == 0 ? 1 : -1, .qty = r->qty, .price = r->px, .fee = r->fee,
+        .multiplier = s->terms.multiplier,
+    };
+    if (t == NULL || strcmp(t->approval_id, o->o.approval_id) != 0 || books_fill(t, o, &f) < 0) {
+        log_error("fill.unexplained", LOG_S("symbol", r->symbol), LOG_S("exec_id", r->id),
+                  LOG_S("cl_ord_id", o->o.cl_ord_id), LOG_S("action", "the venue's position decides"));
+        (void)exec_see(x, key);
+        return true;
+    }
+    (void)exec_see(x, key);
+    exec_keep_order(x, o);
+    say_fill(x, o, r);
+    manage_filled(x, t, o, r->trade_ns);
+    fold_ended(x, o);
+    return true;
+}
+
+void fold_fills(struct exec *x, const json_t *rows)
+{
+    struct row r;
+    int64_t newest = 0;
+    bool all = true;
+    for (size_t i = json_array_size(rows); i-- > 0 && all; ) {
+        if (read_row(json_array_get(rows, i), &r) < 0) {
+            log_warn("fill.malformed", LOG_S("action", "ignored; the venue's position decides"));
+            continue;
+        }
+        all = fold_row(x, &r);
+        if (all && r.created_ms * NS_PER_MS > newest)
+            newest = r.created_ms * NS_PER_MS;
+    }
+    if (newest > x->books.fills_ns)
+        x->books.fills_ns = newest;
+}
+
+/* ---- funding, corrections ---- */
+
+void fold_funding(struct exec *x, const char *symbol, int64_t time_ms, dec_t paid)
+{
+    char id[32];
+    struct trade *t = books_trade(&x->books, symbol);
+    snprintf(id, sizeof id, "%lld", (long long)time_ms);
+    if (t == NULL || t->pnl.qty == 0 || time_ms * NS_PER_MS < t->p.opened_ns ||
+        !exec_see(x, books_key("funding", symbol, id)))
+        return;
+    if (pnl_funding(&t->pnl, paid) < 0)
+        return;
+    if (t->managed)
+        (void)exits_update(&t->exits, &x->params, &t->pnl);
+    trade_refresh(t);
+    exec_keep_trade(x, t);
+}
+
+/* Two reads agree that the venue holds less than the books, and no fill explains it. */
+void fold_correction(struct exec *x, struct symbol *s)
+{
+    struct trade *t = books_trade(&x->books, s->name);
+    char id[64];
+    if (t == NULL || t->pnl.qty == 0)
+        return;
+    int64_t held = s->venue_qty * t->pnl.side, missing = t->pnl.qty - (held > 0 ? held : 0);
+    struct exec_order *o = missing > 0 ? exec_leg_order(x, t, LEG_EXIT) : NULL;
+    if (o == NULL)
+        return;
+    (void)books_event(o, EV_ACKED);
+    TEXT_COPY(o->o.reason, "CORRECTION");
+    o->o.ord_type = ORD_MARKET;
+    o->o.qty = missing;
+    dec_t px = dec_sign(s->venue_px) > 0 ? s->venue_px : dec_sign(s->last) > 0 ? s->last : t->pnl.entry_px;
+    struct fill_said f = {.side = -t->pnl.side, .qty = missing, .price = px, .fee = dec_zero(),
+                          .multiplier = t->pnl.multiplier};
+    if (books_fill(t, o, &f) < 0)
+        return;
+    x->corrected++;
+    snprintf(id, sizeof id, "correction-%s", o->o.cl_ord_id);
+    struct row r = {.id = id, .liquidity = "taker", .px = px, .qty = missing, .trade_ns = agent_market_ns(x->agent)};
+    log_error("position.corrected", LOG_S("symbol", s->name), LOG_I("lots", missing),
+              LOG_S("action", "the venue's position is taken over"));
+    exec_keep_order(x, o);
+    say_fill(x, o, &r);
+    manage_filled(x, t, o, r.trade_ns);
+}
