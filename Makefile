@@ -117,8 +117,10 @@ tests: $(TESTS) $(SCENARIO_BINS)
 
 # Missing Debian packages are installed once; the stamp is newer than the list.
 build/.deps: deploy/deps.sh
-	@deploy/deps.sh build run
+	@deploy/deps.sh build run test
 	@mkdir -p build && touch $@
+
+deps: build/.deps
 
 # Unit and protocol tests; V=asan, tsan, cov for the variants.
 check: $(TESTS)
@@ -166,12 +168,12 @@ help:
 	@echo 'make interop          real clients of other languages (Node.js) against the bus and the exchange'
 	@echo 'make fuzz             every fuzz target for FUZZ_SECONDS seconds'
 	@echo 'make dev              Redis, bus and paper exchange alone, for work on one agent'
-	@echo 'make all clean format'
+	@echo 'make all deps clean format'
 
 clean:
 	rm -rf build
 
 .DEFAULT_GOAL := all
-.PHONY: all tests check scenario test paper dev interop fuzz format help clean
+.PHONY: all deps tests check scenario test paper dev interop fuzz format help clean
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

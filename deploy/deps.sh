@@ -1,5 +1,5 @@
 #!/bin/bash
-# Install the Debian packages that are missing: deps.sh build|run|clang|interop ...
+# Install the Debian packages that are missing: deps.sh build|run|test|clang|interop ...
 # As root or with a sudo that asks nothing it installs them; otherwise it prints the line to run.
 set -u
 declare -A packages=(
@@ -7,6 +7,7 @@ declare -A packages=(
            libwebsockets-dev libwebsockets-evlib-uv libhiredis-dev check libuv1-dev libsodium-dev
            libintelrdfpmath-dev libjansson-dev libsqlite3-dev zlib1g-dev pkg-config libsubunit-dev"
   [run]="redis-server supervisor procps"
+  [test]="jq python3-minimal"
   [clang]="clang libclang-rt-14-dev clang-format"
   [interop]="nodejs npm"
 )

@@ -206,6 +206,8 @@ static void on_timer(void *arg)
     struct bus *b = arg;
     if (mono_now().ns - b->heard_ns < BUS_SILENT_MS * 1000000LL)
         return;
+    if (zsock_events(b->pairs[BUS_EVENT].sub) & ZMQ_POLLIN)
+        return;         /* not the bus was silent: this process stood still, and messages wait */
     b->heard_ns = mono_now().ns;
     for (int i = 0; i < BUS_PAIRS; i++) {
         if (b->pairs[i].pub == NULL)

@@ -1,8 +1,8 @@
 /* certs - see certs.h
  *
- * A certificate is made under a name of this process and linked into place: the link fails when
- * somebody else was first, and then theirs is used.  The secret is linked before the public half, so
- * that a public file always has its secret.
+ * Each half is made under a name of this process and linked into place: the link fails when somebody
+ * else was first, and then theirs is used.  The secret comes before the public half, so that a public
+ * file always has its secret.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,38 +17,56 @@
 
 #define PATH_MAX_ 512
 
-static int make_one(const char *dir, const char *name, char *why)
+static int fail_write(const char *path, char *why)
 {
-    char own[PATH_MAX_], own_secret[PATH_MAX_ + 16], public[PATH_MAX_], secret[PATH_MAX_ + 16];
-    snprintf(own, sizeof own, "%s/.%s.%ld", dir, name, (long)getpid());
-    snprintf(own_secret, sizeof own_secret, "%s_secret", own);
-    snprintf(public, sizeof public, "%s/%s.cert", dir, name);
-    snprintf(secret, sizeof secret, "%s_secret", public);
-    if (access(public, F_OK) == 0)
-        return 0;
+    snprintf(why, CERTS_WHY_MAX, "%.150s: cannot be made: %s; mend the directory's permissions", path,
+             strerror(errno));
+    return ERR_IO;
+}
+
+/* True when path is there afterwards, ours or that of somebody who was first. */
+static bool put_in_place(const char *own, const char *path)
+{
+    bool there = link(own, path) == 0 || errno == EEXIST;
+    unlink(own);
+    return there;
+}
+
+static int make_secret(const char *own, const char *secret, const char *name, char *why)
+{
     zcert_t *cert = zcert_new();
     must(cert != NULL);
     zcert_set_meta(cert, "name", "%s", name);
     mode_t mask = umask(077);
-    int rc = zcert_save(cert, own);
+    int rc = zcert_save_secret(cert, own);
     umask(mask);
     zcert_destroy(&cert);
-    if (rc != 0) {
-        snprintf(why, CERTS_WHY_MAX, "%.180s: cannot be written: %s", own, strerror(errno));
+    if (rc != 0 || chmod(own, 0600) != 0 || !put_in_place(own, secret))
+        return fail_write(secret, why);
+    return ERR_OK;
+}
+
+/* 1: made.  The public half is always written from the secret that is in place, whoever made it, so that
+ * an end between the two is mended by the next start. */
+static int make_one(const char *dir, const char *name, char *why)
+{
+    char own[PATH_MAX_], public[PATH_MAX_], secret[PATH_MAX_ + 16];
+    snprintf(own, sizeof own, "%s/.%s.%ld", dir, name, (long)getpid());
+    snprintf(public, sizeof public, "%s/%s.cert", dir, name);
+    snprintf(secret, sizeof secret, "%s_secret", public);
+    if (access(public, F_OK) == 0)
+        return 0;
+    if (access(secret, F_OK) != 0 && make_secret(own, secret, name, why) < 0)
         return ERR_IO;
-    }
-    chmod(own, 0644);
-    chmod(own_secret, 0600);
-    bool first = link(own_secret, secret) == 0;
-    if (first && link(own, public) != 0 && errno != EEXIST)
-        first = false;
-    unlink(own);
-    unlink(own_secret);
-    if (!first && access(secret, F_OK) != 0) {
-        snprintf(why, CERTS_WHY_MAX, "%.180s: cannot be made: %s", public, strerror(errno));
-        return ERR_IO;
-    }
-    return first;
+    zcert_t *cert = NULL;
+    int err = certs_load(dir, name, &cert, why);    /* reads the secret half */
+    if (err < 0)
+        return err;
+    int rc = zcert_save_public(cert, own);
+    zcert_destroy(&cert);
+    if (rc != 0 || chmod(own, 0644) != 0 || !put_in_place(own, public))
+        return fail_write(public, why);
+    return 1;
 }
 
 int certs_make(const char *dir, char why[CERTS_WHY_MAX])

@@ -1,7 +1,7 @@
 /* orchestrator - decides what state the system is in, and sees to it that everybody is there.
  *
- * Hears:   agent.hb, signal.state, health.degraded, emergency.stop, task.*; requests agent.register,
- *          operator.command
+ * Hears:   agent.hb, signal.state, health.degraded, emergency.stop, task.*, account.updated,
+ *          position.opened, position.closed; requests agent.register, operator.command
  * Says:    state.unified (every 500 ms and on each change), operator.command, emergency.stop, task.dead
  * Keeps:   the state machine's state, the operator's last word, open tasks; in its journal, with a
  *          readable copy in Redis and state.json
@@ -16,6 +16,9 @@ static const struct route routes[] = {
     {MSG_HEALTH_DEGRADED, orch_on_degraded},
     {MSG_EMERGENCY_STOP, orch_on_emergency},
     {MSG_TASK, orch_on_task},
+    {MSG_ACCOUNT_UPDATED, orch_on_account},
+    {MSG_POSITION_OPENED, orch_on_opened},
+    {MSG_POSITION_CLOSED, orch_on_closed},
     ROUTES_END
 };
 

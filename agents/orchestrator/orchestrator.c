@@ -18,6 +18,8 @@
 #include "libagent/log.h"
 #include "libagent/timers.h"
 #include "proto/err.h"
+#include "proto/text.h"
+#include "proto/tm.h"
 
 #include "agents/orchestrator/orchestrator.h"
 
@@ -69,25 +71,38 @@ int orch_note(struct agent *a, uint16_t kind, const void *data, size_t len)
 int orch_load(struct agent *a, const void *data, size_t len)
 {
     struct orchestrator *o = agent_state(a);
-    if (len != sizeof o->kept + sizeof o->tasks)
+    const char *p = data;
+    if (len != sizeof o->kept + sizeof o->tasks + sizeof o->open + sizeof o->equity)
         return ERR_CORRUPT;
-    memcpy(&o->kept, data, sizeof o->kept);
-    memcpy(&o->tasks, (const char *)data + sizeof o->kept, sizeof o->tasks);
+    memcpy(&o->kept, p, sizeof o->kept);
+    memcpy(&o->tasks, p += sizeof o->kept, sizeof o->tasks);
+    memcpy(o->open, p += sizeof o->tasks, sizeof o->open);
+    memcpy(&o->equity, p + sizeof o->open, sizeof o->equity);
     return o->kept.version == KEPT_VERSION ? ERR_OK : ERR_VERSION;
 }
 
 void orch_save(struct agent *a, void **data, size_t *len)
 {
     const struct orchestrator *o = agent_state(a);
-    *len = sizeof o->kept + sizeof o->tasks;
+    *len = sizeof o->kept + sizeof o->tasks + sizeof o->open + sizeof o->equity;
     char *p = malloc(*len);
     must(p != NULL);
-    memcpy(p, &o->kept, sizeof o->kept);
-    memcpy(p + sizeof o->kept, &o->tasks, sizeof o->tasks);
     *data = p;
+    memcpy(p, &o->kept, sizeof o->kept);
+    memcpy(p += sizeof o->kept, &o->tasks, sizeof o->tasks);
+    memcpy(p += sizeof o->tasks, o->open, sizeof o->open);
+    memcpy(p + sizeof o->open, &o->equity, sizeof o->equity);
 }
 
 /* ---- the unified state: topic, Redis, JSON file ---- */
+
+static int64_t positions_open(const struct orchestrator *o)
+{
+    int64_t n = 0;
+    for (int i = 0; i < ORCH_POSITIONS; i++)
+        n += o->open[i][0] != '\0';
+    return n;
+}
 
 static void fill_state(struct agent *a, struct msg_state_unified *m)
 {
@@ -99,7 +114,7 @@ static void fill_state(struct agent *a, struct msg_state_unified *m)
         .miner_gamma = o->miner.gamma, .miner_cascade = o->miner_known ? o->miner.cascade : 1,
         .miner_kappa = o->miner_known ? o->miner.kappa : 1, .gamma_valid = o->miner.gamma_valid,
         .lighthouse = o->miner.lighthouse, .portfolio_value = o->equity,
-        .positions_open = o->positions_open, .cycles = o->cycles,
+        .positions_open = positions_open(o), .cycles = o->cycles,
         .runtime_ms = (agent_now_ns(a) - o->started_ns) / 1000000,
         .tasks_queued = o->counts.queued[0] + o->counts.queued[1] + o->counts.queued[2] + o->counts.queued[3],
         .tasks_running = o->counts.out,
@@ -346,6 +361,37 @@ void orch_on_task(struct agent *a, const struct event *e)
     agent_note(a, NOTE_TASK_DONE, &done, sizeof done, false);
 }
 
+void orch_on_account(struct agent *a, const struct event *e)
+{
+    struct orchestrator *o = agent_state(a);
+    o->equity = ((const struct msg_account_updated *)e->msg)->equity;
+}
+
+static char *open_slot(struct orchestrator *o, const char *symbol)
+{
+    for (int i = 0; i < ORCH_POSITIONS; i++)
+        if (strcmp(o->open[i], symbol) == 0)
+            return o->open[i];
+    return NULL;
+}
+
+void orch_on_opened(struct agent *a, const struct event *e)
+{
+    struct orchestrator *o = agent_state(a);
+    const struct sub_position *p = &((const struct msg_position_opened *)e->msg)->position;
+    char *slot = open_slot(o, p->symbol);
+    if (slot == NULL && (slot = open_slot(o, "")) != NULL)
+        text_copy(slot, sizeof o->open[0], p->symbol);
+}
+
+void orch_on_closed(struct agent *a, const struct event *e)
+{
+    struct orchestrator *o = agent_state(a);
+    char *slot = open_slot(o, ((const struct msg_position_closed *)e->msg)->position.symbol);
+    if (slot != NULL)
+        *slot = '\0';
+}
+
 /* ---- deep health check ---- */
 
 static void on_status(struct agent *a, void *arg, int err, const struct event *e)
@@ -394,6 +440,30 @@ static void add_all_tasks(struct agent *a)
     }
 }
 
+/* The backtest of the live parameters: at start and every market day. */
+static void ask_backtest(struct agent *a)
+{
+    struct orchestrator *o = agent_state(a);
+    int64_t market = agent_market_ns(a);
+    if (market == 0 || o->kept.state != SYS_TRADING || tm_day(market) == o->task_day)
+        return;
+    o->task_day = tm_day(market);
+    struct task_entry t = {.priority = PRIORITY_LOW};
+    char when[TM_TEXT_MAX];
+    tm_format(o->task_day, when);
+    snprintf(t.id, sizeof t.id, "backtest-%.10s-%lld", when, (long long)(agent_now_ns(a) / NS_PER_S));
+    TEXT_COPY(t.kind, "backtest");
+    if (tasks_add(&o->tasks, &t) < 0)
+        return;
+    agent_note(a, NOTE_TASK, &t, sizeof t, false);
+    struct msg_task m = {.state = TASK_QUEUED, .priority = PRIORITY_LOW};
+    TEXT_COPY(m.task_id, t.id);
+    TEXT_COPY(m.kind, t.kind);
+    agent_publish(a, TOPIC_TASK, "queued", MSG_TASK, &m, NULL);
+    if (store_state(o->store) == STORE_UP)
+        queue_add(o->queue, t.id, t.priority, &t, sizeof t, on_added, a);
+}
+
 static void on_store(void *arg, enum store_state state)
 {
     struct agent *a = arg;
@@ -434,6 +504,7 @@ static void tend_queue(void *arg)
     static struct msg_state_unified m;
     fill_state(a, &m);
     copy_state(a, &m);
+    ask_backtest(a);
     if (store_state(o->store) != STORE_UP)
         return;
     queue_reap(o->queue, on_reaped, a);

@@ -13,6 +13,8 @@
 #include "libagent/queue.h"
 #include "libagent/store.h"
 
+#define ORCH_POSITIONS 64
+
 /* What is kept: written whole with each change (a note of the journal). */
 struct orch_kept {
     int32_t version;
@@ -33,7 +35,8 @@ struct orchestrator {
     struct msg_signal_state miner;      /* newest of the signal agent */
     bool miner_known;
     dec_t equity;
-    int64_t positions_open;
+    char open[ORCH_POSITIONS][20];      /* symbols with a position; empty: free */
+    int64_t task_day;                   /* market day whose backtest was asked for */
     struct queue_counts counts;
     int64_t cycles;
     int64_t started_ns;
@@ -55,6 +58,9 @@ void orch_on_signal_state(struct agent *a, const struct event *e);
 void orch_on_degraded(struct agent *a, const struct event *e);
 void orch_on_emergency(struct agent *a, const struct event *e);
 void orch_on_task(struct agent *a, const struct event *e);
+void orch_on_account(struct agent *a, const struct event *e);
+void orch_on_opened(struct agent *a, const struct event *e);
+void orch_on_closed(struct agent *a, const struct event *e);
 void orch_on_register(struct agent *a, const struct event *e);
 
 /* Take an event of the state machine; ERR_WRONG_STATE when it is not allowed in the present state. */

@@ -80,7 +80,8 @@ static void try_reset_day(struct books *b, const struct risk_limits *l)
         risk_day_reset(&b->day);
 }
 
-enum risk_event books_account(struct books *b, const struct risk_limits *l, const struct msg_account_updated *m)
+enum risk_event books_account(struct books *b, const struct risk_limits *l,
+                              const struct msg_account_updated *m)
 {
     b->account = *m;
     b->account_known = 1;

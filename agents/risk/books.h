@@ -86,7 +86,8 @@ void books_init(struct books *b);
 int  books_restore(struct books *b, const void *bytes, size_t len);
 
 /* RISK_STOP: the drawdown stops everything. */
-enum risk_event books_account(struct books *b, const struct risk_limits *l, const struct msg_account_updated *m);
+enum risk_event books_account(struct books *b, const struct risk_limits *l,
+                              const struct msg_account_updated *m);
 void books_order(struct books *b, enum order_fact fact, const struct sub_order *o, uint64_t seq);
 /* position.opened, position.closing; an older version changes nothing. */
 void books_position(struct books *b, const struct sub_position *p);

@@ -54,7 +54,8 @@ static void gather_account(struct risk *r, struct decision *d)
         .cooldown_until_ns = books_rest_until(b, d->signal->symbol),
     };
     bool up = system == SYS_TRADING || system == SYS_PAUSED || system == SYS_EMERGENCY_STOP;
-    d->account.ready = up && told && agent_life(r->agent) >= LIFE_READY && agent_life(r->agent) != LIFE_DRAINING &&
+    enum life life = agent_life(r->agent);
+    d->account.ready = up && told && (life == LIFE_READY || life == LIFE_ACTIVE) &&
                        agent_market_ns(r->agent) != 0 && books_agree(b) && !books_full(b);
     for (int i = 0; i < d->account.position_count; i++)
         d->positions[i].rho = market_rho(d->in, market_find(&r->market, d->positions[i].symbol));
@@ -121,7 +122,8 @@ static int fill_prices(const struct risk *r, const struct decision *d, struct to
     if (err == ERR_OK)
         err = ticks_of(dec_add(d->signal->close_px, off), tick, DEC_FLOOR, &t->cap_ticks);
     if (err == ERR_OK)
-        err = dec_to_int(dec_round_places(dec_mul(v->notional, dec_scaled(1, 6)), 0, DEC_CEIL), &t->max_notional_e6);
+        err = dec_to_int(dec_round_places(dec_mul(v->notional, dec_scaled(1, 6)), 0, DEC_CEIL),
+                         &t->max_notional_e6);
     return err;
 }
 
@@ -192,7 +194,8 @@ static void approve(struct risk *r, const struct decision *d, const uint8_t toke
     m = (struct msg_risk_approved){
         .side = s->side, .qty = v->qty, .leverage = v->leverage, .price = v->price, .stop_px = v->stop_px,
         .tp1_px = v->tp1_px, .tp2_px = v->tp2_px, .decision_px = s->close_px, .margin = v->margin,
-        .close_ns = s->close_ns, .issued_ns = d->e->now_ns, .expires_ns = d->expires_ns, .token_len = TOKEN_SIZE,
+        .close_ns = s->close_ns, .issued_ns = d->e->now_ns, .expires_ns = d->expires_ns,
+        .token_len = TOKEN_SIZE,
     };
     must(dec_from_double(s->atr, dec_scaled(1, ATR_STEP), DEC_HALF_EVEN, &m.atr) == ERR_OK);
     memcpy(m.token, token, TOKEN_SIZE);

@@ -11,7 +11,7 @@
 
 #define LOOK_MS          500
 #define DIFFER_MS        1000       /* books that differ for so long are compared row by row */
-#define RELEASE_MS       30000      /* an approval expired so long ago, without a word of execution, is void */
+#define RELEASE_MS       30000      /* an approval expired so long ago, never mentioned, is void */
 #define PAGE_DEADLINE_MS 1000
 #define PAGE_ROWS        256
 #define MS               1000000LL
@@ -23,7 +23,8 @@ static void stop_everything(struct risk *r, const char *cause, const char *text)
     struct msg_emergency_stop m = {.close_positions = true};
     TEXT_COPY(m.cause, cause);
     TEXT_COPY(m.text, text);
-    log_error("emergency.stop", LOG_S("cause", cause), LOG_S("text", text), LOG_S("action", "stopping everything"));
+    log_error("emergency.stop", LOG_S("cause", cause), LOG_S("text", text),
+              LOG_S("action", "stopping everything"));
     agent_publish(r->agent, TOPIC_EMERGENCY_STOP, NULL, MSG_EMERGENCY_STOP, &m, NULL);
     books_emergency(&r->books);
     agent_note(r->agent, NOTE_EMERGENCY, "", 0, true);
@@ -216,7 +217,8 @@ static void ask_hours(struct risk *r, int at)
     i->asking = true;
     TEXT_COPY(m.symbol, i->name);
     TEXT_COPY(m.tf, "1h");
-    agent_request(r->agent, AGENT_DATA, MSG_CANDLES_GET, &m, PAGE_DEADLINE_MS, on_hours, (void *)(intptr_t)at);
+    agent_request(r->agent, AGENT_DATA, MSG_CANDLES_GET, &m, PAGE_DEADLINE_MS, on_hours,
+                  (void *)(intptr_t)at);
 }
 
 void risk_on_candle(struct agent *a, const struct event *e)
@@ -244,7 +246,8 @@ static void on_positions(struct agent *a, void *arg, int err, const struct event
     if (err < 0 || e->type != MSG_POSITIONS)
         return;
     const struct msg_positions *m = e->msg;
-    log_warn("books.synced", LOG_I("positions", m->positions_n), LOG_S("action", "took execution's positions"));
+    log_warn("books.synced", LOG_I("positions", m->positions_n),
+             LOG_S("action", "took execution's positions"));
     books_sync(&r->books, m->positions, m->positions_n);
     agent_note(a, NOTE_SYNC, m->positions, m->positions_n * sizeof m->positions[0], true);
 }

@@ -52,8 +52,8 @@ int risk_init(struct agent *a, char why[CONFIG_WHY_MAX])
     r->agent = a;
     const char *wrong = limits_from(c, &r->limits);
     if (wrong != NULL) {
-        snprintf(why, CONFIG_WHY_MAX, "the limit %s is out of range or contradicts another; see `enigma config --print`",
-                 wrong);
+        snprintf(why, CONFIG_WHY_MAX,
+                 "the limit %s is out of range or contradicts another; see `enigma config --print`", wrong);
         return ERR_CONFIG;
     }
     if (tf_parse(config_text(c, CFG_primary_tf), &r->bar_ns) < 0) {

@@ -16,8 +16,10 @@
 #include "libagent/agent.h"
 #include "proto/token.h"
 
-enum note { NOTE_ACCOUNT = 1, NOTE_ORDER, NOTE_POSITION, NOTE_CLOSED, NOTE_STOP_MOVED, NOTE_SYNC, NOTE_COMMAND,
-            NOTE_EMERGENCY, NOTE_ANSWER, NOTE_RELEASE };
+enum note {
+    NOTE_ACCOUNT = 1, NOTE_ORDER, NOTE_POSITION, NOTE_CLOSED, NOTE_STOP_MOVED, NOTE_SYNC, NOTE_COMMAND,
+    NOTE_EMERGENCY, NOTE_ANSWER, NOTE_RELEASE
+};
 
 struct note_order {
     int32_t fact, unused;

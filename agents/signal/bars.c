@@ -145,7 +145,8 @@ void signals_on_candle(struct agent *a, const struct event *e)
                  LOG_S("why", candle_verdict_text(candle_check(&c))), LOG_S("action", "ignored"));
         return;
     }
-    if (tf_ns == GAMMA_TF_NS && gamma_bar(&s->gamma, symbol, &c) == CANDLE_GAP && s->symbols[symbol].feed.done)
+    if (tf_ns == GAMMA_TF_NS && gamma_bar(&s->gamma, symbol, &c) == CANDLE_GAP &&
+        s->symbols[symbol].feed.done)
         feed_start(s, symbol);
     if (tf_ns == NS_PER_DAY)
         day_atr_push(&s->symbols[symbol].day, &c);

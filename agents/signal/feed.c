@@ -119,7 +119,8 @@ static void check_ready(struct signals *s)
     if (done == s->n_symbols && ready > 0) {
         agent_ready(s->agent);
     } else if (agent_life(s->agent) == LIFE_WARMING) {
-        snprintf(text, sizeof text, "history: %d of %d symbols asked, %d have enough", done, s->n_symbols, ready);
+        snprintf(text, sizeof text, "history: %d of %d symbols asked, %d have enough", done,
+                 s->n_symbols, ready);
         agent_detail(s->agent, text);
     }
 }

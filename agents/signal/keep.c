@@ -69,7 +69,8 @@ static int read_strategy(struct signals *s, const struct config *c, char why[CON
         return ERR_CONFIG;
     }
     if (s->probe && !paper) {
-        snprintf(why, CONFIG_WHY_MAX, "strategy probe trades blindly: only with mode = paper and an empty rest_url");
+        snprintf(why, CONFIG_WHY_MAX,
+                 "strategy probe trades blindly: only with mode = paper and an empty rest_url");
         return ERR_CONFIG;
     }
     memset(&s->params, 0, sizeof s->params);
@@ -193,7 +194,8 @@ static void restore_bar(struct signals *s, const struct note_bar *n)
 {
     struct symbol *y = named(s, n->name);
     if (y == NULL || n->candle.tf_ns != s->primary_ns || y->kept.score.primary_start_ns < 0 ||
-        (batches_full(&s->batches) && batches_find(&s->batches, n->candle.start_ns + n->candle.tf_ns) == NULL))
+        (batches_full(&s->batches) &&
+         batches_find(&s->batches, n->candle.start_ns + n->candle.tf_ns) == NULL))
         return;                 /* not of this configuration, or behind a state that was not restored */
     bars_apply(s, (int)(y - s->symbols), &n->candle, n->warm, n->heard_ns);
     s->recovered++;

@@ -60,7 +60,8 @@ static void publish(struct signals *s, const struct fired *f, int batch_n, int64
     const char *strategy = s->probe ? "probe" : "score";
     enum gamma_gate gate = gamma_gate(g, f->symbol, -1);
     m = (struct msg_signal_generated){
-        .close_ns = f->signal.close_ns, .batch_ns = batch_ns, .side = f->signal.dir > 0 ? SIDE_BUY : SIDE_SELL,
+        .close_ns = f->signal.close_ns, .batch_ns = batch_ns,
+        .side = f->signal.dir > 0 ? SIDE_BUY : SIDE_SELL,
         .primary_score = f->signal.primary_score, .confirm_score = f->signal.confirm_score,
         .combined = f->signal.combined, .alignment = (enum alignment)f->signal.align,
         .confidence = f->signal.confidence, .rank_score = f->signal.rank, .rank = f->rank,
@@ -73,8 +74,10 @@ static void publish(struct signals *s, const struct fired *f, int batch_n, int64
     TEXT_COPY(m.symbol, f->name);
     TEXT_COPY(m.tf, tf_name(s->primary_ns));
     fill_parts(&f->why, &m);
-    agent_publish_id(s->agent, TOPIC_SIGNAL_GENERATED, NULL, MSG_SIGNAL_GENERATED, &m, m.signal_id, m.signal_id);
-    log_info("signal", LOG_S("signal_id", m.signal_id), LOG_S("symbol", m.symbol), LOG_S("side", side_name(m.side)),
+    agent_publish_id(s->agent, TOPIC_SIGNAL_GENERATED, NULL, MSG_SIGNAL_GENERATED, &m, m.signal_id,
+                     m.signal_id);
+    log_info("signal", LOG_S("signal_id", m.signal_id), LOG_S("symbol", m.symbol),
+             LOG_S("side", side_name(m.side)),
              LOG_F("combined", m.combined), LOG_I("rank", m.rank), LOG_I("batch_n", m.batch_n));
 }
 
@@ -84,7 +87,8 @@ static void update_miner(struct signals *s)
     if (now_ns == 0 || !gamma_update(&s->gamma, now_ns))
         return;
     struct msg_lighthouse m = {
-        .on = s->gamma.lighthouse, .gamma = s->gamma.value, .strength = s->gamma.strength, .market_ns = now_ns,
+        .on = s->gamma.lighthouse, .gamma = s->gamma.value, .strength = s->gamma.strength,
+        .market_ns = now_ns,
     };
     agent_publish(s->agent, TOPIC_LIGHTHOUSE, NULL, MSG_LIGHTHOUSE, &m, NULL);
     keep_miner(s);

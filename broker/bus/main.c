@@ -34,7 +34,8 @@
 
 #define MAX_FRAME       (ENVELOPE_MAX + 1024)
 #define FORWARD_MAX     512     /* messages of one pair per turn */
-#define REFUSALS_MAX    64      /* (sender, topic, verdict) counted apart; more share the last */
+#define REFUSALS_MAX    64      /* (sender, topic, verdict) counted apart */
+#define REFUSALS_EACH   (REFUSALS_MAX / (AGENT_COUNT + 1))  /* of one sender; its last row takes the rest */
 #define REPORT_MS       1000    /* between two reports of one refusal */
 #define EXIT_BUSY       75
 #define EXIT_CONFIG     78
@@ -115,31 +116,44 @@ static void say_refusal(struct broker *b, struct refusal *r)
              LOG_S("cause", verdict_name(r->verdict)), LOG_I("count", r->count), LOG_S("action", "dropped"));
 }
 
+/* A sender has rows of its own: whoever makes topics up can hide nobody's refusals but its own. */
 static struct refusal *refusal_of(struct broker *b, const char *sender, const char *topic, enum verdict v)
 {
+    struct refusal *rest = NULL;
+    int rows = 0;
     for (size_t i = 0; i < b->n_refusals; i++) {
         struct refusal *r = &b->refusals[i];
-        if (r->verdict == v && strcmp(r->sender, sender) == 0 && strcmp(r->topic, topic) == 0)
+        if (strcmp(r->sender, sender) != 0)
+            continue;
+        if (r->verdict == v && strcmp(r->topic, topic) == 0)
             return r;
+        rest = r;
+        rows++;
     }
-    if (b->n_refusals == REFUSALS_MAX) {
-        struct refusal *last = &b->refusals[REFUSALS_MAX - 1];
-        TEXT_COPY(last->topic, "(others)");
-        return last;
+    if (rows < REFUSALS_EACH) {
+        must(b->n_refusals < REFUSALS_MAX);
+        rest = &b->refusals[b->n_refusals++];
+        TEXT_COPY(rest->sender, sender);
     }
-    struct refusal *r = &b->refusals[b->n_refusals++];
-    TEXT_COPY(r->sender, sender);
-    TEXT_COPY(r->topic, topic);
-    r->verdict = v;
-    return r;
+    if (rows >= REFUSALS_EACH - 1)
+        topic = "(others)";
+    TEXT_COPY(rest->topic, topic);
+    rest->verdict = v;
+    return rest;
 }
 
-static void refuse(struct broker *b, const char *sender, const char *topic, enum verdict v)
+static bool report_due(const struct broker *b, const struct refusal *r)
+{
+    return r->reported < r->count &&
+           (r->reported == 0 || b->mono_ns - r->reported_ns >= REPORT_MS * 1000000LL);
+}
+
+static void refuse(struct broker *b, enum party who, const char *topic, enum verdict v)
 {
     b->refused++;
-    struct refusal *r = refusal_of(b, sender != NULL ? sender : "(unknown)", topic, v);
+    struct refusal *r = refusal_of(b, who < AGENT_COUNT ? party_name(who) : "(unknown)", topic, v);
     r->count++;
-    if (r->reported == 0 || b->mono_ns - r->reported_ns >= REPORT_MS * 1000000LL)
+    if (report_due(b, r))
         say_refusal(b, r);
 }
 
@@ -169,7 +183,7 @@ static void on_stats(void *arg)
                  verdict_name(r->verdict));
         m.refusals[i].count = r->count;
         m.refusals_n++;
-        if (r->reported < r->count)
+        if (report_due(b, r))
             say_refusal(b, r);
     }
     say(b, TOPIC_BROKER_STATS, MSG_BROKER_STATS, &m);
@@ -219,7 +233,7 @@ static void judge_and_forward(struct broker *b, struct pair *p, zmq_msg_t *parts
     if (v == VERDICT_PASS && !within_rate(b, who))
         v = VERDICT_RATE;
     if (v != VERDICT_PASS) {
-        refuse(b, pub.sender, text, v);
+        refuse(b, who, text, v);
         return;
     }
     b->messages++;

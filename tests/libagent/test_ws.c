@@ -184,6 +184,15 @@ START_TEST(closes_in_order_when_we_ask_and_tells_once)
 }
 END_TEST
 
+/* The code of the masked close frame at this place; 0: there is none. */
+static int heard_close(const struct raw *r, size_t at)
+{
+    const uint8_t *f = (const uint8_t *)r->heard + at;
+    if (r->len < at + 8 || f[0] != 0x88 || f[1] != 0x82)
+        return 0;
+    return (f[2] ^ f[6]) << 8 | (f[3] ^ f[7]);
+}
+
 START_TEST(sends_what_was_queued_before_it_closes)
 {
     struct env e;
@@ -196,12 +205,15 @@ START_TEST(sends_what_was_queued_before_it_closes)
         ck_assert_int_eq(ws_send_text(w, "last words", 10), ERR_OK);
     ck_assert_uint_eq(ws_queued(w), 30);
     ws_close(w);
-    RUN_UNTIL(e.loop, r->len >= 3 * 16 + 6);            /* three texts and a close, masked */
+    RUN_UNTIL(e.loop, r->len >= 3 * 16 + 8);            /* three texts and a close, masked */
     for (size_t i = 0; i < 3; i++)
         ck_assert_uint_eq((uint8_t)r->heard[16 * i], 0x81);
-    ck_assert_uint_eq((uint8_t)r->heard[48], 0x88);
-    raw_close(r);
-    RUN_UNTIL(e.loop, t.closes == 1);
+    ck_assert_int_eq(heard_close(r, 48), 1000);
+    ck_assert_int_eq(t.closes, 0);                      /* it waits for the other end's close */
+    raw_say(r, "\x88\x02\x03\xe8");
+    RUN_UNTIL(e.loop, t.closes == 1 && r->eof);
+    ck_assert_uint_eq(r->len, 56);
+    ck_assert_str_eq(t.reason, "closed 1000");
     env_fini(&e);
 }
 END_TEST
@@ -262,6 +274,22 @@ START_TEST(tells_the_code_the_other_end_closed_with)
     ws_conn_close(e.conn, 4001, "token expired");
     RUN_UNTIL(e.loop, t.closes == 1);
     ck_assert_ptr_nonnull(strstr(t.reason, "4001"));
+    env_fini(&e);
+}
+END_TEST
+
+START_TEST(answers_the_other_ends_close_with_its_code)
+{
+    struct env e;
+    struct told t = {0};
+    struct raw *r;
+    env_init(&e);
+    dial_raw(&e, &t, &r);
+    raw_forget(r);
+    raw_say(r, "\x88\x02\x03\xe9");
+    RUN_UNTIL(e.loop, t.closes == 1 && r->eof);
+    ck_assert_int_eq(heard_close(r, 0), 1001);
+    ck_assert_str_eq(t.reason, "closed 1001");
     env_fini(&e);
 }
 END_TEST
@@ -390,16 +418,19 @@ END_TEST
 
 START_TEST(ends_the_connection_at_binary_and_at_broken_utf8)
 {
-    static const char *const bad[] = {"\x82\x01" "b", "\x81\x02\xc3\x28"};
+    static const struct { int code; const char *frame; } bad[] = {{1003, "\x82\x01" "b"},
+                                                                   {1007, "\x81\x02\xc3\x28"}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct env e;
         struct told t = {0};
         struct raw *r;
         env_init(&e);
         dial_raw(&e, &t, &r);
-        raw_say(r, bad[i]);
-        RUN_UNTIL(e.loop, t.closes == 1);
+        raw_forget(r);
+        raw_say(r, bad[i].frame);
+        RUN_UNTIL(e.loop, t.closes == 1 && r->eof);
         ck_assert_int_eq(t.texts, 0);
+        ck_assert_msg(heard_close(r, 0) == bad[i].code, "%d: %d", bad[i].code, heard_close(r, 0));
         env_fini(&e);
     }
 }
@@ -486,6 +517,7 @@ TESTS("ws", opens_with_path_and_query_as_given_and_carries_text_both_ways, finds
       closes_in_order_when_we_ask_and_tells_once, sends_what_was_queued_before_it_closes,
       can_be_closed_inside_its_own_callbacks, can_be_closed_at_any_moment_before_it_is_open,
       can_be_destroyed_at_any_moment, tells_the_code_the_other_end_closed_with,
+      answers_the_other_ends_close_with_its_code,
       tells_when_the_connection_is_lost, tells_when_it_never_opened,
       does_not_open_when_the_other_end_is_not_a_websocket_server,
       does_not_speak_plainly_where_tls_was_asked_for,
