@@ -22,11 +22,11 @@
 
 #define RX_BUFFER     16384
 #define REASON_MAX    128
-#define CLOSE_TOO_BIG 1009
-#define CLOSE_BINARY  1003
+#define CLOSE_BINARY   1003
 #define CLOSE_NOT_UTF8 1007
-#define WRITE_CLOSE   4
-#define CLOSE_WAIT_S  5       /* for the other end's half of the close handshake */
+#define CLOSE_TOO_BIG  1009
+#define WRITE_CLOSE    4
+#define CLOSE_WAIT_S   5        /* for the other end's half of the close handshake */
 
 struct ws_client {
     struct loop *loop;

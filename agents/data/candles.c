@@ -17,7 +17,7 @@
 
 #define PAGE_ROWS      500          /* the venue's bound */
 #define CLOSE_AFTER_NS (2 * NS_PER_S)   /* market time after its end a bar is asked for */
-#define CLOSE_WALL_NS  (250 * NS_PER_MS)/* and so long in wall time, however fast the market */
+#define CLOSE_WALL_NS  NS_PER_S     /* and so long in wall time, however fast the market */
 
 struct fetch {
     struct data *d;

@@ -228,7 +228,7 @@ void reads_timer(void *arg)
 {
     struct exec *x = arg;
     struct reads *r = &x->reads;
-    int64_t period = x->trade_ready ? PERIOD_NS : x->first_read ? AGREE_NS : NS_PER_S / 4;
+    int64_t period = x->trade_ready ? PERIOD_NS : r->clean_ns != 0 ? AGREE_NS : NS_PER_S / 2;
     int64_t since = agent_now_ns(x->agent) - r->began_ns;
     if (x->venue == NULL || r->running)
         return;

@@ -110,6 +110,25 @@ void books_order(struct books *b, enum order_fact fact, const struct sub_order *
         row_remove(b, r);       /* filled but not told as open yet: the reservation stays until then */
 }
 
+void books_fill(struct books *b, const struct sub_order *o, int64_t qty, dec_t price)
+{
+    struct exposure *r = row_find(b, o->signal_id, o->symbol);
+    if (r != NULL)              /* one that does not fit leaves the position as it was told */
+        (void)pnl_fill(&r->fills, side_of(o->side), qty, price, dec_zero(), dec_int(1));
+}
+
+/* The position with the fills that came after it was told. */
+static struct sub_position current(const struct exposure *r)
+{
+    struct sub_position p = r->position;
+    int64_t entered = p.max_qty > p.qty ? p.max_qty : p.qty;
+    if (r->fills.entered_qty + r->fills.exited_qty > entered + (entered - p.qty)) {
+        p.qty = r->fills.qty;
+        p.entry_px = r->fills.entry_px;
+    }
+    return p;
+}
+
 void books_position(struct books *b, const struct sub_position *p)
 {
     if (is_closed(b, p->signal_id))
@@ -281,7 +300,7 @@ void books_hash(const struct books *b, char ret[POSHASH_TEXT])
     size_t n = 0;
     for (int i = 0; i < b->rows_n; i++)
         if (b->rows[i].open)
-            open[n++] = b->rows[i].position;
+            open[n++] = current(&b->rows[i]);
     position_hash(open, n, ret);
 }
 
@@ -300,8 +319,10 @@ static void position_figures(const struct sub_position *p, struct risk_position 
     dec_t units = dec_mul(dec_int(p->qty), p->multiplier);
     dec_t at_stop = dec_mul(dec_int(side), dec_sub(p->entry_px, p->stop_px));
     ret->side = side;
-    ret->margin = dec_max(p->margin, dec_zero());
     ret->notional = dec_mul(units, p->entry_px);
+    ret->margin = dec_max(p->margin, dec_zero());
+    if (p->leverage > 0)        /* told at the first fill, it may have grown */
+        ret->margin = dec_max(ret->margin, dec_quo(ret->notional, dec_int(p->leverage)));
     ret->heat = dec_mul(units, dec_max(at_stop, dec_zero()));
 }
 
@@ -314,8 +335,10 @@ int books_positions(const struct books *b, struct risk_position ret[BOOKS_ROWS])
             .side = r->side, .margin = dec_zero(), .notional = dec_zero(), .heat = dec_zero(),
         };
         TEXT_COPY(p->symbol, r->symbol);
-        if (r->open)
-            position_figures(&r->position, p);
+        if (r->open) {
+            struct sub_position now = current(r);
+            position_figures(&now, p);
+        }
         if (r->reserved) {
             p->margin = dec_max(p->margin, r->margin);
             p->notional = dec_max(p->notional, r->notional);

@@ -16,6 +16,7 @@
 #ifndef AGENTS_RISK_BOOKS_H
 #define AGENTS_RISK_BOOKS_H
 
+#include "libagent/core/pnl.h"
 #include "libagent/core/risk.h"
 #include "proto/messages.h"
 #include "proto/poshash.h"
@@ -46,7 +47,8 @@ struct exposure {
     int32_t open;               /* position is told */
     dec_t margin, notional, heat;
     int64_t expires_ns;
-    struct sub_position position;
+    struct sub_position position;   /* as told */
+    struct pnl fills;           /* as folded from order.filled; the one with more lots moved is newer */
 };
 
 struct books {
@@ -89,6 +91,8 @@ int  books_restore(struct books *b, const void *bytes, size_t len);
 enum risk_event books_account(struct books *b, const struct risk_limits *l,
                               const struct msg_account_updated *m);
 void books_order(struct books *b, enum order_fact fact, const struct sub_order *o, uint64_t seq);
+/* order.filled alone: the fill itself, after books_order. */
+void books_fill(struct books *b, const struct sub_order *o, int64_t qty, dec_t price);
 /* position.opened, position.closing; an older version changes nothing. */
 void books_position(struct books *b, const struct sub_position *p);
 /* RISK_STOP: too many losses in a row.  A second time it is RISK_NOTHING. */

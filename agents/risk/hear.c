@@ -48,6 +48,13 @@ void risk_on_account(struct agent *a, const struct event *e)
     stop_everything(r, "DRAWDOWN", text);
 }
 
+void order_fact(struct books *b, const struct note_order *n)
+{
+    books_order(b, (enum order_fact)n->fact, &n->order, n->seq);
+    if (n->fact == ORDER_FILL)
+        books_fill(b, &n->order, n->last_qty, n->last_px);
+}
+
 void risk_on_order(struct agent *a, const struct event *e)
 {
     struct risk *r = agent_state(a);
@@ -57,7 +64,12 @@ void risk_on_order(struct agent *a, const struct event *e)
     n.fact = e->type == MSG_ORDER_FILLED ? ORDER_FILL
              : e->type == MSG_ORDER_PLACED || e->type == MSG_ORDER_UNKNOWN ? ORDER_SAID : ORDER_ENDED;
     n.seq = e->header->seq;
-    books_order(&r->books, (enum order_fact)n.fact, &n.order, n.seq);
+    n.last_px = dec_zero();
+    if (e->type == MSG_ORDER_FILLED) {
+        n.last_qty = ((const struct msg_order_filled *)e->msg)->last_qty;
+        n.last_px = ((const struct msg_order_filled *)e->msg)->last_px;
+    }
+    order_fact(&r->books, &n);
     agent_note(a, NOTE_ORDER, &n, sizeof n, true);
 }
 _Static_assert(offsetof(struct msg_order_placed, order) == offsetof(struct msg_order_filled, order) &&

@@ -81,7 +81,7 @@ int risk_init(struct agent *a, char why[CONFIG_WHY_MAX])
 static int note_order(struct books *b, const void *data, size_t len)
 {
     TAKE(note_order, n);
-    books_order(b, (enum order_fact)n.fact, &n.order, n.seq);
+    order_fact(b, &n);
     return ERR_OK;
 }
 

@@ -25,6 +25,8 @@ struct note_order {
     int32_t fact, unused;
     uint64_t seq;
     struct sub_order order;
+    int64_t last_qty;           /* of ORDER_FILL */
+    dec_t last_px;
 };
 
 struct risk {
@@ -61,6 +63,7 @@ size_t risk_counters(struct agent *a, struct sub_counter *ret, size_t max);
 void risk_on_signal(struct agent *a, const struct event *e);
 
 /* hear.c */
+void order_fact(struct books *b, const struct note_order *n);   /* the same at recovery */
 void risk_start(struct agent *a);
 void risk_warm(struct agent *a);
 void risk_on_state(struct agent *a, const struct event *e);

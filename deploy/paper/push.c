@@ -204,7 +204,8 @@ static int64_t bar_start_ns(int64_t ns, int minutes)
     return (ns + shift) / span * span - shift;
 }
 
-/* The first print of a new bar: the old bar's last state goes out before anything of the new one. */
+/* The first print of a new bar: the old bar's last state goes out before anything of the new one, and the
+ * new one at once, however fast the market. */
 static void on_candle(void *arg, int sym, const struct candle *c, bool closed)
 {
     struct push *p = arg;
@@ -215,8 +216,11 @@ static void on_candle(void *arg, int sym, const struct candle *c, bool closed)
             continue;
         int64_t *bar_ns = &p->syms[sym].bar_ns[type];
         int64_t start = bar_start_ns(c->start_ns, codec_candle_types[type].minutes);
-        if (*bar_ns != 0 && *bar_ns != start)
-            send_bar(p, sym, type, *bar_ns);
+        if (*bar_ns != start) {
+            if (*bar_ns != 0)
+                send_bar(p, sym, type, *bar_ns);
+            send_bar(p, sym, type, start);      /* that it began tells that the other one ended */
+        }
         *bar_ns = start;
         p->syms[sym].candle = true;
         arm(p);

@@ -333,8 +333,8 @@ START_TEST(does_not_open_when_the_other_end_is_not_a_websocket_server)
 {
     static const char *const answers[] = {
         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "SSH-2.0-hello\r\n\r\n", "",
-        "HTTP/1.1 101 OK\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
+        ("HTTP/1.1 101 OK\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+         "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"),      /* of another key */
     };
     for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
         struct env e;

@@ -1,8 +1,8 @@
 /* approver - stands in for risk: signs one approval at a time for APPROVER_SYMBOL, for tests of execution.
  *
- * Each approval crosses the spread (APPROVER_CROSS ticks), so that it fills at once; its stop lies
- * APPROVER_STOP (fraction) away.  Sides alternate.  Writes "approved opened closed rejected" to
- * APPROVER_FILE at each change.
+ * Each approval crosses the spread, so that it fills at once; its stop lies APPROVER_STOP_BP away (150).
+ * Sides alternate; APPROVER_MOST approvals (1), the next when the last one's position is closed or its
+ * entry refused.  Writes "approved opened closed rejected" to APPROVER_FILE at each change.
  */
 #include <sodium.h>
 #include <stdio.h>
@@ -25,7 +25,7 @@ struct approver {
     struct msg_market_contract contract;
     bool reconciled;
     int64_t said_ns;
-    long approved, opened, closed, rejected, most;
+    long approved, opened, closed, rejected, most, stop_bp;
 };
 
 static void write_hex(const char *path, const uint8_t *bytes, size_t n)
@@ -43,10 +43,11 @@ static int on_init(struct agent *a, char why[CONFIG_WHY_MAX])
     uint8_t public_key[TOKEN_PUBLIC];
     char text[40] = "";
     (void)why;
-    const char *most = getenv("APPROVER_MOST");
+    const char *most = getenv("APPROVER_MOST"), *stop = getenv("APPROVER_STOP_BP");
     p->symbol = getenv("APPROVER_SYMBOL") != NULL ? getenv("APPROVER_SYMBOL") : "XBTUSDTM";
     p->file = getenv("APPROVER_FILE");
     p->most = most != NULL ? atol(most) : 1;
+    p->stop_bp = stop != NULL ? atol(stop) : 150;
     must(sodium_init() >= 0);
     crypto_sign_keypair(public_key, p->secret);
     write_hex("etc/keys/risk.sign.pub", public_key, sizeof public_key);
@@ -111,7 +112,7 @@ static void approve(struct agent *a, const struct msg_market_ticker *tick)
     uint8_t id[16], signal[16];
     int side = p->approved % 2 == 0 ? 1 : -1;
     dec_t best = side > 0 ? tick->ask_px : tick->bid_px;
-    dec_t away = dec_mul(best, dec_scaled(side * 15, -3));
+    dec_t away = dec_mul(best, dec_scaled(side * p->stop_bp, -4));
     m = (struct msg_risk_approved){
         .side = side > 0 ? SIDE_BUY : SIDE_SELL, .qty = 4, .leverage = 2, .decision_px = best, .margin = dec_int(1),
         .atr = dec_mul(best, dec_scaled(1, -2)), .close_ns = agent_market_ns(a), .issued_ns = agent_now_ns(a),

@@ -139,6 +139,31 @@ START_TEST(what_closed_stays_closed_and_counts_once)
 }
 END_TEST
 
+START_TEST(fills_after_the_position_was_told_move_it_as_execution_folds_them)
+{
+    struct sub_order o = {.leg = LEG_ENTRY, .side = SIDE_BUY, .qty = 4};
+    struct sub_position p = position("s1", 1, 1), want = position("s1", 3, 2);
+    char got[POSHASH_TEXT], hash[POSHASH_TEXT];
+    setup();
+    approve("s1", "XBT", 80);
+    TEXT_COPY(o.signal_id, "s1");
+    books_fill(&b, &o, 1, dec_int(100));
+    p.max_qty = 1;
+    books_position(&b, &p);
+    position_hash(&p, 1, hash);
+    books_hash(&b, got);
+    ck_assert_str_eq(got, hash);
+    books_fill(&b, &o, 3, dec_int(104));
+    o.side = SIDE_SELL;
+    books_fill(&b, &o, 2, dec_int(110));
+    want.entry_px = dec_int(103);
+    position_hash(&want, 1, hash);
+    books_hash(&b, got);
+    ck_assert_str_eq(got, hash);
+    ck_assert(dec_eq(first(1).notional, dec_int(400)));     /* the reservation's is larger */
+}
+END_TEST
+
 START_TEST(a_sync_leaves_approvals_alone_and_takes_positions)
 {
     setup();
@@ -243,6 +268,7 @@ END_TEST
 TESTS("books", the_larger_of_reservation_and_position_counts_while_the_entry_lives,
       an_entry_that_ended_without_a_fill_frees_its_place, an_entry_filled_before_its_position_is_told_keeps_its_place,
       orders_of_other_legs_free_nothing, an_older_version_changes_nothing, what_closed_stays_closed_and_counts_once,
+      fills_after_the_position_was_told_move_it_as_execution_folds_them,
       a_sync_leaves_approvals_alone_and_takes_positions, answers_are_known_until_many_others_came,
       a_drawdown_acknowledged_opens_again_with_the_next_day, an_emergency_ends_with_the_operators_resume_alone,
       pauses_are_of_a_symbol_a_strategy_or_both, positions_adopted_from_the_venue_are_told_apart_by_symbol)
