@@ -20,7 +20,7 @@
 #include "libagent/venue.h"
 #include "proto/poshash.h"
 
-enum note_kind { NOTE_ORDER = 1, NOTE_TRADE, NOTE_SEEN };
+enum note_kind { NOTE_ORDER = 1, NOTE_TRADE, NOTE_SEEN, NOTE_FILLS };
 
 #define EXEC_SYMBOLS 64
 
@@ -73,6 +73,7 @@ struct exec {
 struct symbol *exec_symbol(struct exec *x, const char *name);
 void exec_keep_order(struct exec *x, const struct exec_order *o);
 void exec_keep_trade(struct exec *x, const struct trade *t);
+void exec_keep_fills(struct exec *x);
 bool exec_see(struct exec *x, uint64_t key);    /* false: seen before */
 
 /* approve.c */

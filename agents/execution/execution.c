@@ -52,6 +52,11 @@ void exec_keep_trade(struct exec *x, const struct trade *t)
     keep(x, NOTE_TRADE, (size_t)(t - x->books.trades), t, sizeof *t);
 }
 
+void exec_keep_fills(struct exec *x)
+{
+    keep(x, NOTE_FILLS, 0, &x->books.fills_ns, sizeof x->books.fills_ns);
+}
+
 bool exec_see(struct exec *x, uint64_t key)
 {
     if (books_seen(&x->books, key))
@@ -78,6 +83,8 @@ int execution_note(struct agent *a, uint16_t kind, const void *data, size_t len)
     else if (kind == NOTE_SEEN && len == sizeof key) {
         memcpy(&key, bytes, sizeof key);
         books_see(&x->books, key);
+    } else if (kind == NOTE_FILLS && len == sizeof x->books.fills_ns) {
+        memcpy(&x->books.fills_ns, bytes, len);
     } else {
         return ERR_VERSION;
     }

@@ -225,8 +225,10 @@ void fold_fills(struct exec *x, const json_t *rows)
         if (all && r.created_ms * NS_PER_MS > newest)
             newest = r.created_ms * NS_PER_MS;
     }
-    if (newest > x->books.fills_ns)
+    if (newest > x->books.fills_ns) {
         x->books.fills_ns = newest;
+        exec_keep_fills(x);
+    }
 }
 
 /* ---- funding, corrections ---- */

@@ -137,7 +137,6 @@ static void look_at_position(struct exec *x, struct symbol *s)
 static void read_done(struct exec *x)
 {
     struct reads *r = &x->reads;
-    int64_t now = agent_now_ns(x->agent);
     r->running = false;
     if (r->failed) {
         r->clean_ns = 0;
@@ -147,15 +146,15 @@ static void read_done(struct exec *x)
     ask_missing(x);
     for (size_t i = 0; i < x->n_symbols; i++)
         look_at_position(x, &x->symbols[i]);
-    if (r->looking > 0 || r->fills_running)
+    if (r->looking > 0)
         r->clean = false;
     x->first_read = true;
     reads_consider(x);
     if (!r->clean) {
         r->clean_ns = 0;
     } else if (r->clean_ns == 0) {
-        r->clean_ns = now;
-    } else if (!x->trade_ready && now - r->clean_ns >= AGREE_NS) {
+        r->clean_ns = r->began_ns;
+    } else if (!x->trade_ready && r->began_ns - r->clean_ns >= AGREE_NS) {
         x->trade_ready = x->one_way;
         for (size_t i = 0; i < x->n_symbols; i++)
             x->trade_ready &= x->symbols[i].isolated || !x->symbols[i].known;
@@ -166,6 +165,8 @@ static void read_done(struct exec *x)
         }
     }
     manage_all(x);
+    if (r->dirty)
+        reads_begin(x);         /* something changed while the lists were on their way */
 }
 
 static void list_done(struct exec *x, bool ok)
@@ -431,6 +432,34 @@ static void on_settlement(struct exec *x, const json_t *v)
         fold_funding(x, symbol, time_ms, dec_neg(fee));
 }
 
+/* What was settled while we did not listen; told twice it counts once. */
+static void on_funding(void *arg, const struct venue_answer *a)
+{
+    struct exec *x = arg;
+    const json_t *rows = json_object_get(a->data, "dataList");
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *v = json_array_get(rows, i);
+        const char *symbol;
+        int64_t time_ms;
+        dec_t funding;
+        if (codec_text(v, "symbol", &symbol) == ERR_OK && codec_int(v, "timePoint", &time_ms) == ERR_OK &&
+            codec_dec(v, "funding", &funding) == ERR_OK)
+            fold_funding(x, symbol, time_ms, dec_neg(funding));
+    }
+}
+
+static void ask_funding(struct exec *x)
+{
+    char target[96];
+    for (int i = 0; i < BOOKS_TRADES; i++) {
+        const struct trade *t = &x->books.trades[i];
+        if (t->pnl.qty == 0)
+            continue;
+        snprintf(target, sizeof target, "/api/v1/funding-history?symbol=%s&maxCount=50", t->p.symbol);
+        get(x, target, on_funding);
+    }
+}
+
 static void on_message(void *arg, const char *topic, const char *subject, const json_t *data, int64_t sn)
 {
     struct exec *x = arg;
@@ -454,6 +483,7 @@ static void on_up(void *arg)
     x->reads.clean_ns = 0;
     reads_begin(x);
     reads_fills(x);
+    ask_funding(x);
 }
 
 static void on_down(void *arg, const char *reason)

@@ -16,7 +16,8 @@
 #include "deploy/cli/cli.h"
 #include "deploy/cli/instance.h"
 
-#define LONGEST_SOCKET "/sock/replay.orchestrator"
+/* supervisord binds its socket by its absolute path under a name that ends in its pid, then renames it. */
+#define LONGEST_SOCKET "/sock/supervisor.sock.4194304"
 
 static const char *const directories[] = {
     "etc", "etc/keys", "journal", "log", "sock", "redis", "knowledge-bank", "knowledge-bank/candles",
@@ -132,7 +133,8 @@ static int write_sample(void)
 static void program(FILE *f, const char *name, int priority, const char *command)
 {
     fprintf(f,
-            "\n[program:%s]\ncommand=%s\npriority=%d\nstartsecs=0\nstartretries=1000000000\nautorestart=true\n"
+            "\n[program:%s]\ncommand=%s\npriority=%d\nstartsecs=0\nstartretries=1000000000\n"
+            "autorestart=unexpected\nexitcodes=2,4,78\n"     /* usage, configuration: no use to try again */
             "stopsignal=TERM\nstopwaitsecs=5\nredirect_stderr=true\nstdout_logfile=log/%s.log\n"
             "stdout_logfile_maxbytes=10MB\nstdout_logfile_backups=3\n",
             name, command, priority, name);
@@ -209,7 +211,7 @@ static int write_instance(const struct instance_options *o)
     return write_file("etc/instance.conf", text, false);
 }
 
-static int make_directories(const char *dir)
+void instance_directory(const char *dir)
 {
     char path[PATH_MAX];
     for (const char *p = dir; *p != '\0'; p++) {        /* run, run/paper */
@@ -219,6 +221,11 @@ static int make_directories(const char *dir)
         mkdir(path, 0755);
     }
     mkdir(dir, 0755);
+}
+
+static int make_directories(const char *dir)
+{
+    instance_directory(dir);
     if (chdir(dir) < 0) {
         fprintf(stderr, "enigma up: %s: %s\n", dir, strerror(errno));
         return EXIT_BAD_CONFIG;
@@ -243,6 +250,13 @@ int instance_make(const char *dir, const char *bin, const struct instance_option
         fprintf(stderr, "enigma up: the instance's path is too long for its sockets (%zu bytes, most %zu); "
                         "choose a shorter one with -i\n", strlen(full),
                 sizeof ((struct sockaddr_un *)0)->sun_path - strlen(LONGEST_SOCKET) - 1);
+        return EXIT_BAD_CONFIG;
+    }
+    const char *const paths[] = {full, bin, o->market};
+    for (int i = 0; i < 3; i++) {
+        if (strpbrk(paths[i], " \t\r\n\"'\\%;#") == NULL)
+            continue;
+        fprintf(stderr, "enigma up: \"%s\": blanks, quotes and %% ; # \\ cannot be in a path here; choose another\n", paths[i]);
         return EXIT_BAD_CONFIG;
     }
     if (certs_make(CERTS_DIR, why) < 0) {

@@ -23,7 +23,10 @@ struct instance_options {
 bool instance_differs(const char *dir, const struct instance_options *o, char what[32]);
 void instance_resolve(const char *dir, struct instance_options *o);
 
-/* Directories, certificates, configuration; EXIT_... of cli.h.  In the directory afterwards. */
+/* The directory itself, with those above it; who cannot make it learns so when it is opened. */
+void instance_directory(const char *dir);
+/* What is in it: directories, certificates, configuration; EXIT_... of cli.h.  The lock is held.  In the
+ * directory afterwards. */
 int  instance_make(const char *dir, const char *bin, const struct instance_options *o);
 
 #endif

@@ -26,12 +26,14 @@
 #include "deploy/cli/cli.h"
 #include "deploy/cli/client.h"
 #include "deploy/cli/instance.h"
+#include "deploy/cli/leftovers.h"
 #include "deploy/cli/screen.h"
 #include "deploy/cli/summary.h"
 
 #define LOCK_FD      3
 #define START_MS     30000
 #define STOP_MS      15000
+#define LEFTOVERS_MS 5000
 #define PID_FILE     "sock/supervisord.pid"
 
 extern char **environ;
@@ -53,9 +55,10 @@ static void usage(FILE *f)
 
 static bool is_number(const char *text, double low, double high)
 {
-    char *end;
+    char *end;                  /* plain digits: no blanks, signs, exponents, hexadecimal, "nan" */
     double v = strtod(text, &end);
-    return *text != '\0' && *end == '\0' && v >= low && v <= high;
+    return *text >= '0' && *text <= '9' && text[strspn(text, "0123456789.")] == '\0' && *end == '\0' &&
+           v >= low && v <= high;
 }
 
 static int bad_value(const char *name, const char *value, const char *wants)
@@ -98,7 +101,7 @@ static int check_options(struct instance_options *o)
     char market[INSTANCE_TEXT];
     if (*o->speed && !is_number(o->speed, 0.1, 100000))
         return bad_value("speed", o->speed, "a number from 0.1 to 100000");
-    if (*o->seed && !is_number(o->seed, 0, 9e15))
+    if (*o->seed && (strchr(o->seed, '.') != NULL || !is_number(o->seed, 0, 9e15)))
         return bad_value("seed", o->seed, "a whole number");
     if (*o->balance && !is_number(o->balance, 1, 1e9))
         return bad_value("balance", o->balance, "an amount from 1 to 1000000000");
@@ -191,7 +194,23 @@ static int check_program(const char *name)
     return EXIT_BAD_CONFIG;
 }
 
-static int check_config(void)
+static int check_own(const char *bin, const struct instance_options *o)
+{
+    static const char *const names[] = {"bus", "watch", "paper", "orchestrator", "data", "signal", "risk",
+                                        "execution", "optimizer", "audit"};
+    char path[PATH_MAX];
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        snprintf(path, sizeof path, "%s/enigma-%s", bin, names[i]);
+        if ((i == 2 && o->live) || (i > 2 && o->dev) || access(path, X_OK) == 0)
+            continue;
+        fprintf(stderr, "enigma up: %s is missing; `make` builds it\n", path);
+        return EXIT_BAD_CONFIG;
+    }
+    return EXIT_OK;
+}
+
+/* Live trading needs both: the file's mode and the command's --live. */
+static int check_config(bool live)
 {
     char why[CONFIG_WHY_MAX];
     struct config *c = config_new();
@@ -200,18 +219,36 @@ static int check_config(void)
         err = config_read_env(c, environ, why);
     if (err == ERR_OK)
         err = config_check(c, why);
+    if (err == ERR_OK && live != (strcmp(config_text(c, CFG_mode), "live") == 0)) {
+        err = ERR_CONFIG;
+        snprintf(why, sizeof why, "mode = %s (%s) and %s contradict each other; live trading needs mode = live and --live",
+                 config_text(c, CFG_mode), config_source(c, CFG_mode), live ? "--live" : "no --live");
+    }
     config_destroy(&c);
     if (err < 0)
         fprintf(stderr, "enigma up: %s\n", why);
     return err < 0 ? EXIT_BAD_CONFIG : EXIT_OK;
 }
 
-/* The lock, as LOCK_FD. */
-static int take_lock(void)
+/* The lock, as LOCK_FD.  Who only looks whether it is held holds it for a moment: tried again. */
+static int take_lock(const char *dir)
 {
-    int fd = open("lock", O_RDWR | O_CREAT, 0600);
-    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0) {
+    char path[PATH_MAX];
+    instance_directory(dir);
+    snprintf(path, sizeof path, "%s/lock", dir);
+    int fd = open(path, O_RDWR | O_CREAT, 0600), tries = 20;
+    if (fd < 0) {
+        fprintf(stderr, "enigma up: %s: %s\n", path, strerror(errno));
+        return EXIT_BAD_CONFIG;
+    }
+    while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        const struct timespec ts = {.tv_nsec = 10000000};
+        if (tries-- > 0) {
+            nanosleep(&ts, NULL);
+            continue;
+        }
         fprintf(stderr, "enigma up: this instance is running already; `enigma status` shows it, `enigma down` stops it\n");
+        close(fd);
         return EXIT_BAD_CONFIG;
     }
     if (fd != LOCK_FD) {
@@ -221,7 +258,8 @@ static int take_lock(void)
     return EXIT_OK;
 }
 
-static void move_away(const char *dir, const char *what)
+/* The lock goes with the directory. */
+static int move_away(const char *dir, const char *what)
 {
     char to[PATH_MAX], when[32];
     time_t now = time(NULL);
@@ -229,8 +267,13 @@ static void move_away(const char *dir, const char *what)
     gmtime_r(&now, &tm);
     strftime(when, sizeof when, "%Y%m%dT%H%M%SZ", &tm);
     snprintf(to, sizeof to, "%s.%s", dir, when);
-    if (rename(dir, to) == 0)
-        printf("%s was made with another %s: moved to %s, starting fresh\n", dir, what, to);
+    if (rename(dir, to) != 0) {
+        fprintf(stderr, "enigma up: %s cannot be moved to %s: %s\n", dir, to, strerror(errno));
+        return EXIT_FAILED;
+    }
+    printf("%s was made with another %s: moved to %s, starting fresh\n", dir, what, to);
+    close(LOCK_FD);
+    return take_lock(dir);
 }
 
 static pid_t start_supervisord(bool detach)
@@ -306,12 +349,18 @@ static bool is_interrupted(void *arg)
     return interrupted != 0;
 }
 
-static void live_screen(struct client *c, double for_s)
+/* `began`: --for counts from the start of the processes, so that a market's time span is known. */
+static void live_screen(struct client *c, pid_t pid, struct mono began, double for_s)
 {
-    struct mono end = mono_after_ms(for_s > 0 ? (int64_t)(for_s * 1000) : INT64_MAX / 2000000);
+    struct mono end = {began.ns + (for_s > 0 ? (int64_t)(for_s * 1e9) : INT64_MAX / 2)};
     bool terminal = isatty(STDOUT_FILENO) && for_s == 0;
     int64_t every = terminal ? 1000 : 10000;
+    siginfo_t ended = {.si_pid = 0};
     while (!interrupted && !mono_past(end)) {
+        if (waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid == pid) {
+            fprintf(stderr, "enigma up: the instance was stopped by somebody else\n");
+            return;
+        }
         int64_t left = mono_left_ms(end);
         client_wait(c, left < every ? left : every, is_interrupted, NULL);
         if (!interrupted)
@@ -325,9 +374,13 @@ static int run(const struct instance_options *o)
     struct client *c = NULL;
     char why[256];
     struct summary summary = {.since_ns = wall_ns()};
+    struct mono began = mono_now();
     pid_t pid = start_supervisord(o->detach);
     if (pid < 0 || client_open("operator", &c, why) < 0) {
         fprintf(stderr, "enigma up: %s\n", pid < 0 ? strerror(errno) : why);
+        close(LOCK_FD);
+        if (pid > 0)
+            stop_supervisord(pid);
         return EXIT_FAILED;
     }
     close(LOCK_FD);             /* supervisord holds it now */
@@ -347,7 +400,7 @@ static int run(const struct instance_options *o)
         return EXIT_OK;
     }
     if (rc == EXIT_OK)
-        live_screen(c, o->for_s);
+        live_screen(c, pid, began, o->for_s);
     if (rc == EXIT_OK && o->for_s > 0)
         summary_collect(&summary, c);
     int stopped = stop_supervisord(pid);
@@ -365,21 +418,24 @@ int verb_up(struct cli *c, int argc, char **argv)
     char what[32];
     int rc = read_options(argc, argv, &o);
     if (rc != EXIT_OK || (rc = check_program("redis-server")) != EXIT_OK ||
-        (rc = check_program("supervisord")) != EXIT_OK)
+        (rc = check_program("supervisord")) != EXIT_OK || (rc = check_own(c->bin, &o)) != EXIT_OK ||
+        (rc = take_lock(c->instance)) != EXIT_OK)
         return rc;
     if (instance_differs(c->instance, &o, what)) {
         if (!o.fresh_if_changed) {
             fprintf(stderr, "enigma up: %s was made with another --%s; use another -i, or remove it\n", c->instance, what);
             return EXIT_BAD_CONFIG;
         }
-        move_away(c->instance, what);
+        rc = move_away(c->instance, what);
+        if (rc != EXIT_OK)
+            return rc;
     }
     instance_resolve(c->instance, &o);
     rc = instance_make(c->instance, c->bin, &o);
     if (rc == EXIT_OK)
-        rc = take_lock();
+        rc = check_config(o.live);
     if (rc == EXIT_OK)
-        rc = check_config();
+        leftovers_end(LEFTOVERS_MS);
     return rc == EXIT_OK ? run(&o) : rc;
 }
 
@@ -396,6 +452,10 @@ int verb_down(struct cli *c, int argc, char **argv)
         if (fscanf(f, "%ld", &pid) != 1)
             pid = 0;
         fclose(f);
+    }
+    if (!cli_running() && leftovers_end(LEFTOVERS_MS) > 0) {
+        printf("the process manager was gone; what it left running is stopped\n");
+        return EXIT_OK;
     }
     if (!cli_running() || pid <= 0) {
         fprintf(stderr, "enigma down: instance %s is not running\n", c->instance);

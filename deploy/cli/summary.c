@@ -14,6 +14,7 @@
 
 #define AGENTS     (AGENT_AUDIT + 1)
 #define ANSWER_MS  3000
+#define COMPARISONS 5
 
 __attribute__((format(printf, 2, 3))) static void not_healthy(struct summary *s, const char *fmt, ...)
 {
@@ -93,20 +94,16 @@ void summary_truth(struct summary *s, const json_t *truth)
 }
 
 struct fetch {
-    struct summary *s;
-    bool done, ok;
+    bool done;
+    json_t *truth;
 };
 
 static void on_truth(void *arg, const struct http_response *r)
 {
     struct fetch *f = arg;
-    json_t *truth = NULL;
     f->done = true;
-    if (r->outcome == HTTP_ANSWERED && r->status == 200 && codec_load(r->body, r->len, &truth) == ERR_OK) {
-        summary_truth(f->s, truth);
-        f->ok = true;
-    }
-    json_decref(truth);
+    if (r->outcome == HTTP_ANSWERED && r->status == 200)
+        codec_load(r->body, r->len, &f->truth);
 }
 
 static bool fetched(void *arg)
@@ -115,9 +112,10 @@ static bool fetched(void *arg)
     return f->done;
 }
 
-static void ask_exchange(struct summary *s, struct client *c)
+/* The whole history, or NULL; the caller's to json_decref. */
+static json_t *ask_exchange(struct client *c)
 {
-    struct fetch f = {.s = s};
+    struct fetch f = {.done = false};
     struct http *http = NULL;
     int port = 0;
     FILE *file = fopen("sock/paper.admin.port", "re");
@@ -133,8 +131,41 @@ static void ask_exchange(struct summary *s, struct client *c)
         http_request(http, &req, on_truth, &f, NULL) == ERR_OK)
         client_wait(c, ANSWER_MS, fetched, &f);
     http_destroy(&http);
-    if (!f.ok)
-        not_healthy(s, "the paper exchange's history could not be read");
+    return f.truth;
+}
+
+/* ---- the account: the venue's own words against the books ---- */
+
+static bool same_position(const struct sub_position *p, const json_t *truth)
+{
+    const json_t *positions = json_object_get(truth, "positions");
+    for (size_t i = 0; i < json_array_size(positions); i++) {
+        const json_t *v = json_array_get(positions, i);
+        const char *symbol, *side;
+        bool open = false;
+        int64_t size;
+        codec_bool(v, "open", &open);
+        if (open && codec_text(v, "symbol", &symbol) == ERR_OK && strcmp(symbol, p->symbol) == 0)
+            return codec_text(v, "side", &side) == ERR_OK && codec_int(v, "size", &size) == ERR_OK &&
+                   size == p->qty && (strcmp(side, "long") == 0) == (p->side == SIDE_BUY);
+    }
+    return false;
+}
+
+void summary_books(struct summary *s, const struct msg_positions *books, const json_t *truth)
+{
+    int64_t open = 0;
+    const json_t *positions = json_object_get(truth, "positions");
+    for (size_t i = 0; i < json_array_size(positions); i++) {
+        bool is_open = false;
+        codec_bool(json_array_get(positions, i), "open", &is_open);
+        open += is_open;
+    }
+    if (open != (int64_t)books->positions_n)
+        not_healthy(s, "open positions: the books say %zu, the exchange %lld", books->positions_n, (long long)open);
+    for (size_t i = 0; i < books->positions_n; i++)
+        if (!same_position(&books->positions[i], truth))
+            not_healthy(s, "%s: the books' position is not the exchange's", books->positions[i].symbol);
 }
 
 /* ---- the bus ---- */
@@ -179,17 +210,46 @@ static void ask_audit(struct summary *s, struct client *c)
     compare(s, "positions closed", s->audit.positions_closed, s->positions_closed);
 }
 
+static void ask_both(struct summary *s, struct client *c)
+{
+    static const struct msg_positions_get ask;
+    static struct msg_positions books;
+    char why[256];
+    json_t *truth = ask_exchange(c);
+    if (truth == NULL) {
+        not_healthy(s, "the paper exchange's history could not be read");
+        return;
+    }
+    summary_truth(s, truth);
+    int err = client_ask(c, AGENT_EXECUTION, MSG_POSITIONS_GET, &ask, MSG_POSITIONS, &books, ANSWER_MS, why);
+    if (err < 0)
+        not_healthy(s, "execution did not answer: %s", err_text(err));
+    else
+        summary_books(s, &books, truth);
+    json_decref(truth);
+    ask_audit(s, c);
+}
+
 void summary_collect(struct summary *s, struct client *c)
 {
     const struct client_view *v = client_view(c);
     s->healthy = true;
-    s->net_pnl = s->fees = s->equity = dec_zero();
+    s->net_pnl = s->fees = dec_zero();
     s->uptime_s = (double)(wall_ns() - s->since_ns) * 1e-9;
     TEXT_COPY(s->state, v->state_ns != 0 ? system_state_name(v->state.system_state) : "UNKNOWN");
     s->equity = v->state.portfolio_value;
+    if (dec_sign(s->equity) <= 0)
+        not_healthy(s, "execution has not told the account's equity");
     judge_agents(s, v);
-    ask_exchange(s, c);
-    ask_audit(s, c);
+    /* The books and the exchange move while they are asked: a difference counts when it stays. */
+    struct summary at_first = *s;
+    for (int i = 0; i < COMPARISONS; i++) {
+        *s = at_first;
+        ask_both(s, c);
+        if (s->healthy)
+            break;
+        client_wait(c, 300, NULL, NULL);
+    }
 }
 
 void summary_print(const struct summary *s)

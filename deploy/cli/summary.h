@@ -25,7 +25,6 @@ struct summary {
     double uptime_s;
     int64_t orders_placed, fills, positions_opened, positions_closed, wins;
     dec_t equity, net_pnl, fees;
-    bool equity_known;
     int64_t errors;
     struct msg_summary audit;
     bool audit_known;
@@ -36,5 +35,7 @@ void summary_print(const struct summary *s);
 /* Pure: the exchange's truth into the counts; open positions without a resting closing stop into the
  * reasons. */
 void summary_truth(struct summary *s, const json_t *truth);
+/* Pure: execution's open positions against the exchange's; differences into the reasons. */
+void summary_books(struct summary *s, const struct msg_positions *books, const json_t *truth);
 
 #endif
