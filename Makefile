@@ -144,6 +144,11 @@ dev: build/.deps
 	@$(MAKE) --no-print-directory all
 	@$(B)/bin/enigma up --dev
 
+# Long ones: kills under trading, the replayed crash of August 2024.
+chaos: build/.deps
+	@$(MAKE) --no-print-directory all
+	@tests/run.sh $(sort $(wildcard tests/scenario/chaos_*.sh tests/scenario/long_*.sh)) -- $(B)/bin
+
 interop: build/.deps
 	@deploy/deps.sh interop
 	@$(MAKE) --no-print-directory all
@@ -165,6 +170,7 @@ help:
 	@echo 'make test             install what is missing, build, run unit, protocol and scenario tests'
 	@echo 'make check [V=asan]   unit and protocol tests alone; V=release asan tsan cov'
 	@echo 'make scenario         scenario tests alone'
+	@echo 'make chaos            kills under trading and the replayed crash of 5 August 2024: many minutes'
 	@echo 'make interop          real clients of other languages (Node.js) against the bus and the exchange'
 	@echo 'make fuzz             every fuzz target for FUZZ_SECONDS seconds'
 	@echo 'make dev              Redis, bus and paper exchange alone, for work on one agent'
@@ -174,6 +180,6 @@ clean:
 	rm -rf build
 
 .DEFAULT_GOAL := all
-.PHONY: all deps tests check scenario test paper dev interop fuzz format help clean
+.PHONY: all deps tests check scenario chaos test paper dev interop fuzz format help clean
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

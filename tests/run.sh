@@ -12,7 +12,7 @@ trap 'rm -f "$log"' EXIT
 for t in "${tests[@]}"; do
   t0=$(date +%s%N)
   case $t in
-    *.sh) timeout -k 10 900 "$t" "${arg[@]}" >"$log" 2>&1 </dev/null; rc=$? ;;
+    *.sh) timeout -k 10 ${TEST_SECONDS:-1800} "$t" "${arg[@]}" >"$log" 2>&1 </dev/null; rc=$? ;;
     *)    timeout -k 10 600 "$t" >"$log" 2>&1 </dev/null; rc=$? ;;
   esac
   ms=$((($(date +%s%N) - t0) / 1000000))

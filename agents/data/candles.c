@@ -15,6 +15,7 @@
 
 #include "agents/data/data.h"
 
+#define TOLD_BARS      64           /* primary bars told as history when data becomes ready */
 #define PAGE_ROWS      500          /* the venue's bound */
 #define CLOSE_AFTER_NS (2 * NS_PER_S)   /* market time after its end a bar is asked for */
 #define CLOSE_WALL_NS  NS_PER_S     /* and so long in wall time, however fast the market */
@@ -75,6 +76,15 @@ static void publish(struct data *d, const struct symbol *s, const struct series 
     TEXT_COPY(m.tf, tf_name(q->tf_ns));
     snprintf(suffix, sizeof suffix, "%s.%s", s->name, m.tf);
     agent_publish(d->agent, TOPIC_MARKET_CANDLE, suffix, MSG_MARKET_CANDLE, &m, NULL);
+}
+
+void candles_tell_history(struct data *d)
+{
+    for (size_t i = 0; i < d->n_symbols; i++) {
+        const struct series *q = &d->symbols[i].series[0];
+        for (size_t k = q->n > TOLD_BARS ? q->n - TOLD_BARS : 0; k < q->n; k++)
+            publish(d, &d->symbols[i], q, &q->rows[k], BAR_REST, true);
+    }
 }
 
 /* Append to series k, say so, and let the series above it make what ends at the same moment. */

@@ -44,6 +44,7 @@ static void consider_ready(struct data *d)
         return;
     d->ready = true;
     log_info("warm", LOG_I("symbols", d->n_symbols), LOG_I("bars_rest", d->bars_rest));
+    candles_tell_history(d);
     agent_ready(d->agent);
 }
 

@@ -52,6 +52,8 @@ int64_t data_market_ns(const struct data *d);
 /* candles.c, on the agent */
 void candles_init(struct data *d);
 void candles_catch_up(struct data *d, struct symbol *s, struct series *q);
+/* The newest closed bars, as history: who listens knows what went by while we warmed up. */
+void candles_tell_history(struct data *d);
 void candles_on_push(struct data *d, struct symbol *s, const json_t *candles);
 void candles_on_match(struct data *d, struct symbol *s, int64_t ts_ns, dec_t lots);
 void candles_on_break(struct symbol *s);        /* the stream was down: live volumes are incomplete */

@@ -146,15 +146,14 @@ static void read_done(struct exec *x)
     ask_missing(x);
     for (size_t i = 0; i < x->n_symbols; i++)
         look_at_position(x, &x->symbols[i]);
-    if (r->looking > 0)
-        r->clean = false;
+    bool asking = r->looking > 0;   /* decides nothing yet: read again */
     x->first_read = true;
     reads_consider(x);
     if (!r->clean) {
         r->clean_ns = 0;
     } else if (r->clean_ns == 0) {
         r->clean_ns = r->began_ns;
-    } else if (!x->trade_ready && r->began_ns - r->clean_ns >= AGREE_NS) {
+    } else if (!asking && !x->trade_ready && r->began_ns - r->clean_ns >= AGREE_NS) {
         x->trade_ready = x->one_way;
         for (size_t i = 0; i < x->n_symbols; i++)
             x->trade_ready &= x->symbols[i].isolated || !x->symbols[i].known;
@@ -167,6 +166,8 @@ static void read_done(struct exec *x)
     manage_all(x);
     if (r->dirty)
         reads_begin(x);         /* something changed while the lists were on their way */
+    else
+        r->dirty = asking && !x->trade_ready;
 }
 
 static void list_done(struct exec *x, bool ok)

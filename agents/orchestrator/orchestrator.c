@@ -200,6 +200,15 @@ int orch_event(struct agent *a, enum machine_event ev, const char *reason)
     return ERR_OK;
 }
 
+void orch_emergency(struct agent *a, const char *cause, const char *text)
+{
+    struct msg_emergency_stop m = {.close_positions = true};
+    TEXT_COPY(m.cause, cause);
+    TEXT_COPY(m.text, text);
+    agent_publish(a, TOPIC_EMERGENCY_STOP, NULL, MSG_EMERGENCY_STOP, &m, NULL);
+    orch_event(a, EV_EMERGENCY, text);
+}
+
 /* Only "no such file" means that there is no latch. */
 static bool latch_is_set(void)
 {
@@ -218,10 +227,7 @@ static void check_restarts(struct agent *a)
         snprintf(text, sizeof text, "%s restarted %d times in %llds", party_name((enum party)i), n,
                  (long long)(window / 1000000000));
         if (n >= 2 * most && o->kept.state != SYS_EMERGENCY_STOP) {
-            struct msg_emergency_stop m = {.cause = "RESTARTS", .close_positions = true};
-            snprintf(m.text, sizeof m.text, "%s", text);
-            agent_publish(a, TOPIC_EMERGENCY_STOP, NULL, MSG_EMERGENCY_STOP, &m, NULL);
-            orch_event(a, EV_EMERGENCY, text);
+            orch_emergency(a, "RESTARTS", text);
         } else if (n >= most && o->kept.state == SYS_TRADING) {
             o->kept.commanded = 1;      /* stays paused until the operator says otherwise */
             o->kept.last_verb = VERB_PAUSE;
@@ -261,7 +267,7 @@ static void look(void *arg)
 
     o->latch = latch_is_set();
     if (o->latch && o->kept.state != SYS_EMERGENCY_STOP && o->kept.state != SYS_SHUTDOWN)
-        orch_event(a, EV_EMERGENCY, "the STOP file is there");
+        orch_emergency(a, "MANUAL", "the STOP file is there");
     check_restarts(a);
     kill_hung(&o->registry, agent_scaled_ms(a, HUNG_MS) * 1000000, now);
 

@@ -65,6 +65,8 @@ void orch_on_register(struct agent *a, const struct event *e);
 
 /* Take an event of the state machine; ERR_WRONG_STATE when it is not allowed in the present state. */
 int  orch_event(struct agent *a, enum machine_event ev, const char *reason);
+/* Tell everybody to close and stop, and stop. */
+void orch_emergency(struct agent *a, const char *cause, const char *text);
 void orch_publish_state(struct agent *a);
 
 /* commands.c: what the operator asks */

@@ -1,6 +1,6 @@
 /* approver - stands in for risk: signs one approval at a time for APPROVER_SYMBOL, for tests of execution.
  *
- * Each approval crosses the spread, so that it fills at once; its stop lies APPROVER_STOP_BP away (150).
+ * Each approval crosses the spread, so that it fills at once, or with APPROVER_REST_BP rests so far away; its stop lies APPROVER_STOP_BP away (150).
  * Sides alternate; APPROVER_MOST approvals (1), the next when the last one's position is closed or its
  * entry refused.  Writes "approved opened closed rejected" to APPROVER_FILE at each change.
  */
@@ -25,7 +25,7 @@ struct approver {
     struct msg_market_contract contract;
     bool reconciled;
     int64_t said_ns;
-    long approved, opened, closed, rejected, most, stop_bp;
+    long approved, opened, closed, rejected, most, stop_bp, rest_bp;
 };
 
 static void write_hex(const char *path, const uint8_t *bytes, size_t n)
@@ -44,10 +44,12 @@ static int on_init(struct agent *a, char why[CONFIG_WHY_MAX])
     char text[40] = "";
     (void)why;
     const char *most = getenv("APPROVER_MOST"), *stop = getenv("APPROVER_STOP_BP");
+    const char *rest = getenv("APPROVER_REST_BP");
     p->symbol = getenv("APPROVER_SYMBOL") != NULL ? getenv("APPROVER_SYMBOL") : "XBTUSDTM";
     p->file = getenv("APPROVER_FILE");
     p->most = most != NULL ? atol(most) : 1;
     p->stop_bp = stop != NULL ? atol(stop) : 150;
+    p->rest_bp = rest != NULL ? atol(rest) : 0;
     must(sodium_init() >= 0);
     crypto_sign_keypair(public_key, p->secret);
     write_hex("etc/keys/risk.sign.pub", public_key, sizeof public_key);
@@ -118,7 +120,8 @@ static void approve(struct agent *a, const struct msg_market_ticker *tick)
         .atr = dec_mul(best, dec_scaled(1, -2)), .close_ns = agent_market_ns(a), .issued_ns = agent_now_ns(a),
         .expires_ns = agent_now_ns(a) + 4 * NS_PER_S,
     };
-    m.price = price(p, ticks(p, best, DEC_DOWN) + side * 5);
+    dec_t limit = dec_sub(best, dec_mul(best, dec_scaled(side * p->rest_bp, -4)));
+    m.price = price(p, ticks(p, limit, DEC_DOWN) + (p->rest_bp == 0 ? side * 5 : 0));
     m.stop_px = price(p, ticks(p, dec_sub(best, away), DEC_DOWN));
     m.tp1_px = price(p, ticks(p, dec_add(best, away), DEC_DOWN));
     m.tp2_px = price(p, ticks(p, dec_add(best, dec_mul(away, dec_int(2))), DEC_DOWN));

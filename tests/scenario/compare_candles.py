@@ -37,7 +37,7 @@ for line in open(heard):
     if truth.get(key) != got:
         differ += 1
         print("differs:", key, got, truth.get(key))
-first = min(t for _, t in seen)
+first = START                       # every minute wholly inside the run
 last = max(t for _, t in seen)
 wanted = [k for k in truth if first <= k[1] <= last]
 missing = [k for k in wanted if k not in seen]

@@ -1,5 +1,5 @@
 #!/bin/bash
-# ccxt's kucoinfutures, unmodified but for base URLs, trades on enigma-paper; a raw client gets the venue's codes.
+# ccxt's kucoinfutures, unmodified but for base URLs, trades on enigma-paper.
 set -u
 cd "$(dirname "$0")/../../.." || exit 1
 bin=$(realpath "${1:-build/release/bin}")
@@ -8,4 +8,3 @@ trap 'rm -rf "$work"' EXIT
 cp tests/interop/ccxt/package.json tests/interop/ccxt/drive.mjs "$work"
 (cd "$work" && npm install --no-package-lock --no-audit --no-fund --silent) || exit 1
 (cd "$work" && node drive.mjs "$bin/enigma-paper") || exit 1
-node tests/interop/raw/drive.mjs "$bin/enigma-paper" || exit 1

@@ -1,0 +1,22 @@
+#!/bin/bash
+# Each fuzz target for SECONDS under ASan + UBSan: run.sh [SECONDS].  Findings stay in build/fuzz.
+cd "$(dirname "$0")/../.." || exit 1
+seconds=${1:-60}
+work=build/fuzz
+mkdir -p $work
+fail=0
+for src in tests/fuzz/fuzz_*.c; do
+  name=$(basename "$src" .c)
+  clang -std=c11 -O1 -g -I. -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+    "$src" proto/*.c libagent/journal.c libagent/request.c libagent/wsframe.c \
+    -lmsgpackc -lsodium -lbidgcc000 -lm -o "$work/$name" || { fail=1; continue; }
+  mkdir -p "$work/$name.corpus"
+  if (cd "$work" && "./$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
+      "$name.corpus" >"$name.log" 2>&1); then
+    echo "ok    $name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$work/$name.log") inputs in $seconds s, no finding"
+  else
+    echo "FAIL  $name: see $work/$name.log"
+    fail=1
+  fi
+done
+exit $fail
