@@ -50,10 +50,12 @@ struct venue {
     size_t n_waiting;
     struct loop_timer *timer;
     int64_t errors;
+    struct venue_stream *streams;   /* open, and closed ones that wait for their socket */
 };
 
 struct venue_stream {
     struct venue *v;
+    struct venue_stream *next;  /* of the venue's list */
     struct venue_stream_options o;
     struct ws *ws;
     bool up, opening, closing;
@@ -293,6 +295,8 @@ void venue_destroy(struct venue **venue)
             next = c->next;
             call_free(c);
         }
+    while (v->streams != NULL)
+        stream_free(v->streams);    /* their sockets went with ws: nobody will call back */
     loop_timer_destroy(&v->timer);
     free(v);
     *venue = NULL;
@@ -368,6 +372,10 @@ static void on_text(void *arg, struct ws *w, const char *text, size_t len)
 
 static void stream_free(struct venue_stream *s)
 {
+    struct venue_stream **p = &s->v->streams;
+    while (*p != s)
+        p = &(*p)->next;
+    *p = s->next;
     free(s);
 }
 
@@ -441,6 +449,8 @@ struct venue_stream *venue_stream_open(struct venue *v, const struct venue_strea
     struct venue_stream *s = calloc(1, sizeof *s);
     must(s != NULL);
     *s = (struct venue_stream){.v = v, .o = *o, .retry_ms = RETRY_FIRST_MS, .heard = mono_now()};
+    s->next = v->streams;
+    v->streams = s;
     s->timer = loop_timer_new(v->loop, 0, 0, false, on_connect_timer, s);
     s->ping_timer = loop_timer_new(v->loop, PING_PRESET_MS, 0, false, on_ping_timer, s);
     loop_timer_pause(s->ping_timer);
