@@ -282,6 +282,8 @@ int venue_new(const struct venue_options *o, struct venue **ret)
     return ERR_OK;
 }
 
+static void stream_free(struct venue_stream *s);
+
 void venue_destroy(struct venue **venue)
 {
     struct venue *v = *venue;
