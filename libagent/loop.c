@@ -91,25 +91,26 @@ uv_loop_t *loop_uv(struct loop *l)
     return &l->uv;
 }
 
-/* Our own handles carry their allocation's address in data; the loop's two members carry the loop. */
+/* Our own handles are the first member of their allocation and carry its address: data == handle.  Anything
+ * else left over is the loop's own or a library's, whose memory is not ours to free. */
 static void on_closed(uv_handle_t *h)
 {
-    free(h->data);
+    if (h->data == (void *)h)
+        free(h);
 }
 
 static void close_left(uv_handle_t *h, void *arg)
 {
-    struct loop *l = arg;
-    if (uv_is_closing(h))
-        return;
-    uv_close(h, h == (uv_handle_t *)&l->prepare || h == (uv_handle_t *)&l->idle ? NULL : on_closed);
+    (void)arg;
+    if (!uv_is_closing(h))
+        uv_close(h, on_closed);
 }
 
 void loop_destroy(struct loop **l)
 {
     if (*l == NULL)
         return;
-    uv_walk(&(*l)->uv, close_left, *l);
+    uv_walk(&(*l)->uv, close_left, NULL);
     uv_run(&(*l)->uv, UV_RUN_DEFAULT);
     must(uv_loop_close(&(*l)->uv) == 0);
     free(*l);

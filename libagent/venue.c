@@ -50,6 +50,7 @@ struct venue {
     size_t n_waiting;
     struct loop_timer *timer;
     int64_t errors;
+    bool answered;              /* once */
     struct venue_stream *streams;   /* open, and closed ones that wait for their socket */
 };
 
@@ -109,10 +110,15 @@ static void answer(struct call *c, enum venue_outcome outcome, const char *text)
     call_free(c);
 }
 
+/* Before the first answer there is nothing to leave alone: a venue that is still coming up must not cost a
+ * minute of an open breaker. */
 static void breaker_told(struct venue *v, bool ok, const char *why)
 {
     enum breaker_state was = v->breaker.state;
     int64_t now = mono_now().ns;
+    v->answered = v->answered || ok;
+    if (!v->answered)
+        return;
     if (ok)
         breaker_success(&v->breaker, now);
     else

@@ -409,11 +409,16 @@ void ws_client_destroy(struct ws_client **c)
     struct ws_client *gone = *c;
     *c = NULL;
     gone->ending = true;
-    for (struct ws *w = gone->all; w != NULL; w = w->next)
+    for (struct ws *w = gone->all; w != NULL; w = w->next) {
+        w->closing = true;      /* no more callbacks but the silent end */
         if (w->resolving)
             uv_cancel((uv_req_t *)&w->resolve);
+    }
     while (gone->resolving > 0)
         uv_run(loop_uv(gone->loop), UV_RUN_ONCE);
+    /* What libwebsockets has asked libuv to watch in this turn must be watched before its descriptor is
+     * closed: libuv aborts when it is to watch one that is gone. */
+    uv_run(loop_uv(gone->loop), UV_RUN_NOWAIT);
     /* The first call closes its handles, which takes the foreign loop a turn; the second frees. */
     lws_context_destroy(gone->context);
     while (any_closing(gone->loop))

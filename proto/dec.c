@@ -19,6 +19,9 @@
 
 #define EXP_BIAS   6176
 #define DIGITS_MAX 34
+/* No price, size or amount comes near; a product of dozens of such values still has a place, so that no
+ * text of a peer can break an invariant. */
+#define EXP_TEXT_MAX 100
 
 __extension__ typedef unsigned __int128 u128;
 
@@ -133,7 +136,7 @@ static int parse_exponent(const char **p, const char *end, int *ret)
     int v = 0;
     for (; *p < end && is_digit(**p); (*p)++) {
         v = v * 10 + (**p - '0');
-        if (v > 6000)
+        if (v > EXP_TEXT_MAX)
             return ERR_RANGE;
     }
     *ret = neg ? -v : v;
@@ -170,7 +173,7 @@ int dec_parse_n(const char *text, size_t len, dec_t *ret)
         *ret = dec_zero();
         return ERR_OK;
     }
-    if (d.exp10 < -6000 || d.exp10 > 6000)
+    if (d.exp10 < -EXP_TEXT_MAX || d.exp10 > EXP_TEXT_MAX)
         return ERR_RANGE;
     *ret = make(neg, d.coeff, d.exp10);
     return ERR_OK;

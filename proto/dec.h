@@ -44,15 +44,15 @@ dec_t dec_scaled(int64_t v, int exp10);
 
 /* Parse "-12.345", "2.0E-4", "0E-8", "68.00": the forms of the exchange's texts.  No blanks, no '+'
  * in front, no "NaN".  ERR_SYNTAX for another form, ERR_RANGE if digits would be lost (more than 34) or
- * the exponent leaves -6000 ... 6000; never rounds. */
+ * the exponent leaves -100 ... 100; never rounds. */
 int dec_parse(const char *text, dec_t *ret);
 int dec_parse_n(const char *text, size_t len, dec_t *ret);
 /* A constant of the source text, "0.0006"; ends the process (must) if it is malformed. */
 dec_t dec_lit(const char *text);
 
 /* Canonical plain text: no exponent, no trailing zeros after the point, no "-0".
- * buf holds at least DEC_TEXT_MAX; returns buf.  Values with an exponent outside -30 ... 30 after
- * normalising print in the form d.dddE+nn. */
+ * buf holds at least DEC_TEXT_MAX; returns buf.  What would need more than 30 zeros at
+ * either end prints in the form d.dddE+nn. */
 char *dec_format(dec_t a, char *buf);
 /* With exactly `places` digits after the point (0 ... 20), rounded as told. */
 char *dec_format_places(dec_t a, int places, enum dec_round how, char *buf);

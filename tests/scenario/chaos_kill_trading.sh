@@ -12,7 +12,7 @@ agents="orchestrator data signal risk execution optimizer audit"
 here=tests/scenario/kill_trading.py
 
 scenario_begin chaos
-export ENIGMA_RESTART_MAX=0 ENIGMA_STRATEGY=probe ENIGMA_COOLDOWN_BARS=0 ENIGMA_TOP_N=8 ENIGMA_TIME_STOP_BARS=1000
+export ENIGMA_RESTART_MAX=0 ENIGMA_STRATEGY=probe ENIGMA_COOLDOWN_BARS=0 ENIGMA_TOP_N=8 ENIGMA_MAX_CLUSTER_POSITIONS=8 ENIGMA_GAMMA_MIN_G=-1 ENIGMA_TIME_STOP_BARS=1000
 up_dir=$dir/i
 "$bin/enigma" -i "$up_dir" up --detach --speed 1 >"$dir/up.log" 2>&1 || { cat "$dir/up.log"; fail "enigma up"; }
 dir=$up_dir

@@ -3,7 +3,7 @@
 #                         killed at the end, whatever happens
 #   remember PID          ... is one of ours
 #   wait_until S CMD...   wait at most S seconds for a condition; false when the time is over
-#   fail TEXT             say so, show the logs' ends, exit 1
+#   fail TEXT             say so, show the logs' ends (and copy them to $KEEP_LOGS), exit 1
 #   scenario_end          nothing may be left running
 
 now_ms() { date +%s%3N; }
@@ -36,6 +36,7 @@ wait_until() {
 
 fail() {
   echo "FAILED: $*"
+  [ -n "${KEEP_LOGS:-}" ] && mkdir -p "$KEEP_LOGS" && cp -r "$dir"/log/. "$KEEP_LOGS"
   for f in "$dir"/log/*; do [ -s "$f" ] && { echo "--- ${f##*/}"; tail -8 "$f"; }; done
   exit 1
 }
