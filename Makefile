@@ -149,6 +149,10 @@ chaos: build/.deps
 	@$(MAKE) --no-print-directory all
 	@tests/run.sh $(sort $(wildcard tests/scenario/chaos_*.sh tests/scenario/long_*.sh)) -- $(B)/bin
 
+bench: build/.deps
+	@$(MAKE) --no-print-directory all
+	@tests/bench/run.sh $(B)/bin
+
 interop: build/.deps
 	@deploy/deps.sh interop
 	@$(MAKE) --no-print-directory all
@@ -171,6 +175,7 @@ help:
 	@echo 'make check [V=asan]   unit and protocol tests alone; V=release asan tsan cov'
 	@echo 'make scenario         scenario tests alone'
 	@echo 'make chaos            kills under trading and the replayed crash of 5 August 2024: many minutes'
+	@echo 'make bench            memory, idle cost and bus latency beside a peer of the same run'
 	@echo 'make interop          real clients of other languages (Node.js) against the bus and the exchange'
 	@echo 'make fuzz             every fuzz target for FUZZ_SECONDS seconds'
 	@echo 'make dev              Redis, bus and paper exchange alone, for work on one agent'
@@ -180,6 +185,6 @@ clean:
 	rm -rf build
 
 .DEFAULT_GOAL := all
-.PHONY: all deps tests check scenario chaos test paper dev interop fuzz format help clean
+.PHONY: all deps tests check scenario chaos bench test paper dev interop fuzz format help clean
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -63,6 +63,11 @@ int64_t agent_market_ns(const struct agent *a)
     return a->clock.market0_ns + (int64_t)(a->clock.speed * (double)(a->now_ns - a->clock.wall0_ns));
 }
 
+double agent_market_speed(const struct agent *a)
+{
+    return a->clock.wall0_ns != 0 && a->clock.speed > 0 ? a->clock.speed : 1;
+}
+
 enum life agent_life(const struct agent *a)
 {
     return a->life;

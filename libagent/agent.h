@@ -98,6 +98,8 @@ struct loop *agent_loop(struct agent *a);
 int64_t agent_now_ns(const struct agent *a);            /* wall; one now per turn */
 /* Market time; 0 until a market.clock was heard. */
 int64_t agent_market_ns(const struct agent *a);
+/* Market seconds per second of wall; 1 until a market.clock was heard. */
+double agent_market_speed(const struct agent *a);
 enum life agent_life(const struct agent *a);
 enum system_state agent_system(const struct agent *a);
 int64_t agent_scaled_ms(const struct agent *a, int64_t ms);   /* ms times timer_scale */

@@ -401,7 +401,7 @@ int config_check(const struct config *c, char why[CONFIG_WHY_MAX])
         err = check_word(c, words[i].key, words[i].words, why);
     for (size_t i = 0; err == ERR_OK && i < sizeof orders / sizeof orders[0]; i++)
         err = check_order(c, orders[i].low, orders[i].high, why);
-    if (err == ERR_OK && c->values[CFG_symbols].n_words == 0 && config_int(c, CFG_top_symbols) == 0)
+    if (err == ERR_OK && c->values[CFG_symbols].n_words == 0)
         return complain(why, "%s: symbols is empty; name at least one contract",
                         config_source(c, CFG_symbols));
     if (err == ERR_OK && strcmp(config_text(c, CFG_strategy), "probe") == 0 &&

@@ -280,9 +280,24 @@ static void publish_ticker(struct data *d, struct symbol *s)
     s->ticker_dirty = false;
 }
 
+/* Blind for too long: whoever holds positions must not hold them any longer. */
+static void consider_stop(struct data *d)
+{
+    int64_t most = config_int(agent_config(d->agent), CFG_ws_stop_s);
+    if (d->down_ns == 0 || agent_now_ns(d->agent) - d->down_ns < most * NS_PER_S)
+        return;
+    d->down_ns = 0;             /* said once for each loss */
+    struct msg_emergency_stop m = {.close_positions = true};
+    TEXT_COPY(m.cause, "WS_DISCONNECTED");
+    snprintf(m.text, sizeof m.text, "the venue's stream was down for %lld s", (long long)most);
+    log_error("stream.lost", LOG_I("seconds", most), LOG_S("action", "emergency stop"));
+    agent_publish(d->agent, TOPIC_EMERGENCY_STOP, NULL, MSG_EMERGENCY_STOP, &m, NULL);
+}
+
 static void flush(void *arg)
 {
     struct data *d = arg;
+    consider_stop(d);
     for (size_t i = 0; i < d->n_symbols; i++) {
         struct symbol *s = &d->symbols[i];
         if (s->book_dirty || s->ticker_dirty)
@@ -353,6 +368,7 @@ static void on_up(void *arg)
 {
     struct data *d = arg;
     log_info("stream.up", LOG_I("symbols", d->n_symbols));
+    d->down_ns = 0;
     agent_degraded_clear(d->agent, "exchange", "STREAM_DOWN");
     ask_clock(d);
     for (size_t i = 0; i < d->n_symbols; i++) {
@@ -370,6 +386,8 @@ static void on_down(void *arg, const char *reason)
     struct data *d = arg;
     log_warn("stream.down", LOG_S("reason", reason), LOG_S("action", "reconnecting"));
     agent_degraded(d->agent, SEVERITY_HIGH, "exchange", "STREAM_DOWN", reason);
+    if (d->ready && d->down_ns == 0)
+        d->down_ns = agent_now_ns(d->agent);
     for (size_t i = 0; i < d->n_symbols; i++) {
         book_reset(&d->symbols[i].book);
         candles_on_break(&d->symbols[i]);

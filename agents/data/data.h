@@ -42,6 +42,7 @@ struct data {
     size_t n_symbols;
     struct msg_market_clock clock;
     bool clock_known, contracts_known, warming, ready;
+    int64_t down_ns;                /* wall; the stream is down since then; 0: up, or never was */
     int fetching;                   /* kline calls under way */
     struct loop_timer *timer_flush, *timer_clock, *timer_contracts, *timer_start, *timer_bars;
     int64_t frames, malformed, bars_live, bars_rest, gaps;

@@ -2,7 +2,7 @@
  *
  * Hears:   the venue's REST and streams; requests data.candles
  * Says:    market.candle (closed bars), market.contract, market.clock; market.book, market.ticker,
- *          market.mark, market.funding (newest wins)
+ *          market.mark, market.funding (newest wins); emergency.stop when the stream is down too long
  * Keeps:   closed bars in knowledge-bank/candles; books in memory
  * If lost: prices go stale and entries stop; protective stops rest at the exchange; restarted, it fills
  *          the gap before it says ready

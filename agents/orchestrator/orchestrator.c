@@ -30,6 +30,7 @@
 #define KEPT_VERSION   1
 #define LOOK_MS        100
 #define QUEUE_MS       1000
+#define CYCLE_MIN_MS   50
 #define HOLD_MS        3000     /* an agent not ready for so long holds trading */
 #define HUNG_MS        5000     /* silent for so long while its process lives: killed */
 #define LATCH_FILE     "STOP"
@@ -335,7 +336,6 @@ void orch_on_signal_state(struct agent *a, const struct event *e)
     struct orchestrator *o = agent_state(a);
     o->miner = *(const struct msg_signal_state *)e->msg;
     o->miner_known = true;
-    o->cycles++;
 }
 
 void orch_on_degraded(struct agent *a, const struct event *e)
@@ -507,9 +507,6 @@ static void tend_queue(void *arg)
 {
     struct agent *a = arg;
     struct orchestrator *o = agent_state(a);
-    static struct msg_state_unified m;
-    fill_state(a, &m);
-    copy_state(a, &m);
     ask_backtest(a);
     if (store_state(o->store) != STORE_UP)
         return;
@@ -543,6 +540,38 @@ static void resume_state(struct agent *a)
     }
 }
 
+/* Cycles are of market time, at least CYCLE_MIN_MS of wall apart. */
+static int64_t cycle_ms(struct agent *a, enum cfg interval)
+{
+    double speed = agent_market_speed(a);
+    int64_t ms = (int64_t)((double)config_int(agent_config(a), interval) / (speed > 0 ? speed : 1));
+    return ms > CYCLE_MIN_MS ? ms : CYCLE_MIN_MS;
+}
+
+/* The trading cycle: counted, and its state on file for whoever reads files. */
+static void trading_cycle(void *arg)
+{
+    struct agent *a = arg;
+    struct orchestrator *o = agent_state(a);
+    static struct msg_state_unified m;
+    o->cycles++;
+    if (agent_now_ns(a) - o->copied_ns >= STATE_PERIOD_MS * NS_PER_MS) {
+        o->copied_ns = agent_now_ns(a);
+        fill_state(a, &m);
+        copy_state(a, &m);
+    }
+    loop_timer_again(o->timer_cycle, cycle_ms(a, CFG_trading_interval_ms));
+}
+
+/* The scan: everything is looked at again, whether or not anything said that it changed. */
+static void scan_cycle(void *arg)
+{
+    struct agent *a = arg;
+    struct orchestrator *o = agent_state(a);
+    look(a);
+    loop_timer_again(o->timer_scan, cycle_ms(a, CFG_scan_interval_ms));
+}
+
 static void on_timer_state(void *arg)
 {
     orch_publish_state(arg);
@@ -563,6 +592,8 @@ void orch_start(struct agent *a)
     int64_t health_ms = config_int(agent_config(a), CFG_health_check_s) * 1000;
     o->timer_state = loop_timer_new(l, STATE_PERIOD_MS, STATE_PERIOD_MS, true, on_timer_state, a);
     o->timer_look = loop_timer_new(l, LOOK_MS, LOOK_MS, true, look, a);
+    o->timer_cycle = loop_timer_new(l, STATE_PERIOD_MS, 0, false, trading_cycle, a);
+    o->timer_scan = loop_timer_new(l, STATE_PERIOD_MS, 0, false, scan_cycle, a);
     o->timer_health = loop_timer_new(l, health_ms, health_ms, true, check_health, a);
     o->timer_queue = loop_timer_new(l, QUEUE_MS, QUEUE_MS, true, tend_queue, a);
 }

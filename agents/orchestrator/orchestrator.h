@@ -41,7 +41,8 @@ struct orchestrator {
     int64_t cycles;
     int64_t started_ns;
     bool latch;
-    struct loop_timer *timer_state, *timer_look, *timer_health, *timer_queue;
+    int64_t copied_ns;                  /* wall; when the readable copies were written */
+    struct loop_timer *timer_state, *timer_look, *timer_health, *timer_queue, *timer_cycle, *timer_scan;
 };
 
 /* orchestrator.c: state */

@@ -54,7 +54,7 @@ echo "state           CPU of one core        goal      Pss         load"
 measure trading -
 echo "$(for p in "${them[@]}"; do
   echo "$(awk '/^Pss:/ { printf "%.1f", $2 / 1024 }' "/proc/$p/smaps_rollup") $(tr '\0' ' ' <"/proc/$p/cmdline" | sed 's/ .*//; s/.*enigma-//')"
-done | sort -rg | awk '{ printf "%s%s %s", NR > 1 ? ", " : "  of which Pss in MiB: ", $2, $1 }')"
+done | sort -rg | awk '{ printf "%s%s %s", (NR > 1 ? ", " : "  of which Pss in MiB: "), $2, $1 }')"
 enigma pause >/dev/null || fail "pause is refused"
 wait_until 10 figure_is state PAUSED || fail "not PAUSED: $(figure state)"
 measure paused '5 %'
