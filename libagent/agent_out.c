@@ -55,14 +55,23 @@ static enum msg_type type_of(enum topic topic)
     return topic == TOPIC_EMERGENCY_STOP || topic == TOPIC_OPERATOR_COMMAND ? TYPE_COMMAND : TYPE_EVENT;
 }
 
-static void queue_frames(struct agent *a, const struct topic_def *def, const char *topic, uint32_t ttl_ms,
+/* An answer's topic, agent.NAME.ID, exists for that answer only: remembering its sequence would fill the
+ * memory with one entry for each answer ever given. */
+static bool is_answer_topic(const char *topic)
+{
+    const char *inbox = topic_defs[TOPIC_INBOX].text;
+    size_t n = strlen(inbox);
+    return strncmp(topic, inbox, n) == 0 && strchr(topic + n, '.') != NULL;
+}
+
+/* sent_ns is the instant in the body: of what is repeated, the first one. */
+static void queue_frames(struct agent *a, const struct topic_def *def, const char *topic, int64_t sent_ns,
                          const void *body, size_t len)
 {
     bool durable = def->class == DUR_D1 || def->class == DUR_D2;
-    struct seq *s = seq_of(a, topic, durable);
     struct header h = {
         .class = def->class, .sender = a->def->id, .epoch = journal_epoch(a->journal),
-        .seq = ++s->last, .sent_ns = a->now_ns, .ttl_ms = ttl_ms,
+        .seq = is_answer_topic(topic) ? 1 : ++seq_of(a, topic, durable)->last, .sent_ns = sent_ns,
     };
     struct output *o = next_output(a);
     TEXT_COPY(o->topic, topic);
@@ -112,7 +121,7 @@ static void publish(struct agent *a, enum topic topic, const char *suffix, enum 
     struct wbuf w;
     wbuf_init(&w, ENVELOPE_MAX);
     pack(a, &w, id, "*", type_of(topic), priority, type, msg, correlation);
-    queue_frames(a, def, text, 0, w.data, w.len);
+    queue_frames(a, def, text, a->now_ns, w.data, w.len);
     wbuf_fini(&w);
 }
 
@@ -161,7 +170,7 @@ void agent_effect(struct agent *a, void (*fn)(struct agent *a, void *arg), void 
 
 void agent_send_parcel(struct agent *a, const struct parcel *p)
 {
-    queue_frames(a, &topic_defs[TOPIC_INBOX], p->topic, 0, p->body, p->len);
+    queue_frames(a, &topic_defs[TOPIC_INBOX], p->topic, p->sent_ns, p->body, p->len);
 }
 
 struct reply_to agent_reply_to(const struct event *e)
@@ -178,8 +187,8 @@ void agent_reply(struct agent *a, const struct reply_to *to, enum msg type, cons
     struct wbuf w;
     wbuf_init(&w, ENVELOPE_MAX);
     pack(a, &w, NULL, party_name(to->from), TYPE_RESPONSE, PRIORITY_NORMAL, type, msg, to->id);
-    requests_answered(a->requests, to->id, topic, w.data, w.len);
-    queue_frames(a, &topic_defs[TOPIC_INBOX], topic, 0, w.data, w.len);
+    requests_answered(a->requests, to->id, topic, a->now_ns, w.data, w.len);
+    queue_frames(a, &topic_defs[TOPIC_INBOX], topic, a->now_ns, w.data, w.len);
     wbuf_fini(&w);
 }
 
@@ -208,6 +217,7 @@ void agent_request(struct agent *a, enum party to, enum msg type, const void *ms
     must(q->parcel.body != NULL);
     memcpy(q->parcel.body, w.data, w.len);
     q->parcel.len = w.len;
+    q->parcel.sent_ns = a->now_ns;
     wbuf_fini(&w);
     q->on = (void (*)(void))on;
     q->arg = arg;

@@ -71,8 +71,8 @@ const struct parcel *requests_seen(struct requests *r, const char *id)
     return NULL;
 }
 
-void requests_answered(struct requests *r, const char *id, const char *topic, const void *body,
-                       size_t len)
+void requests_answered(struct requests *r, const char *id, const char *topic, int64_t sent_ns,
+                       const void *body, size_t len)
 {
     for (size_t i = 0; i < SEEN_MAX; i++) {
         struct parcel *p = &r->seen[i].parcel;
@@ -82,6 +82,7 @@ void requests_answered(struct requests *r, const char *id, const char *topic, co
         must(p->body != NULL);
         memcpy(p->body, body, len);
         p->len = len;
+        p->sent_ns = sent_ns;
         TEXT_COPY(p->topic, topic);
         return;
     }

@@ -20,8 +20,10 @@
 
 #define REQUESTS_MAX 256        /* questions open at once; more are refused at once */
 
-/* Frames as they go on the wire, but for the header, which is made anew for each sending. */
+/* Frames as they go on the wire, but for the header, which is made anew for each sending with the instant
+ * that the body says. */
 struct parcel {
+    int64_t sent_ns;            /* wall */
     char topic[TOPIC_MAX + 1];
     uint8_t *body;
     size_t len;
@@ -56,7 +58,7 @@ void requests_close(struct requests *r, struct question *q);
  * with an empty topic when the first one is still being worked on. */
 const struct parcel *requests_seen(struct requests *r, const char *id);
 /* The answer given to it; the body is copied. */
-void requests_answered(struct requests *r, const char *id, const char *topic, const void *body,
-                       size_t len);
+void requests_answered(struct requests *r, const char *id, const char *topic, int64_t sent_ns,
+                       const void *body, size_t len);
 
 #endif
