@@ -196,7 +196,7 @@ struct end {
 
 static void end_say(struct end *e, const void *body, size_t len)
 {
-    struct header h = {.class = DURABILITY_V, .sender = e->me, .epoch = 1, .seq = ++e->seq, .sent_ns = wall_ns()};
+    struct header h = {.class = DUR_V, .sender = e->me, .epoch = 1, .seq = ++e->seq, .sent_ns = wall_ns()};
     uint8_t header[HEADER_SIZE];
     header_encode(&h, header);
     bus_send(e->bus, BUS_EVENT, e->says, header, body, len);
@@ -374,7 +374,7 @@ int main(int argc, char **argv)
     printf("lost on the bus: %ld\n", e.lost);
     bus_close(&e.bus);
     loop_destroy(&e.loop);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 2; i >= 0; i--) {      /* the forwarder last: its end would disturb the echo */
         kill(pids[i], SIGKILL);
         waitpid(pids[i], NULL, 0);
     }
