@@ -50,10 +50,11 @@ void books_init(struct books *b)
 
 int books_restore(struct books *b, const void *bytes, size_t len)
 {
-    const struct books *from = bytes;
+    struct { uint32_t version, size; } head;        /* the bytes lie anywhere in a record */
     if (len != sizeof *b)
         return ERR_TRUNCATED;
-    if (from->version != BOOKS_VERSION || from->size != sizeof *b)
+    memcpy(&head, bytes, sizeof head);
+    if (head.version != BOOKS_VERSION || head.size != sizeof *b)
         return ERR_VERSION;
     memcpy(b, bytes, sizeof *b);
     return ERR_OK;

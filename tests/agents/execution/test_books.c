@@ -163,6 +163,19 @@ START_TEST(books_of_another_build_are_refused)
 }
 END_TEST
 
+START_TEST(books_are_restored_from_wherever_the_record_lies)
+{
+    static struct books other;
+    static _Alignas(16) char record[sizeof books + 16];
+    fresh();
+    for (int off = 0; off < 16; off++) {
+        memcpy(record + off, &books, sizeof books);
+        ck_assert_int_eq(books_restore(&other, record + off, sizeof books), ERR_OK);
+        ck_assert_mem_eq(&other, &books, sizeof books);
+    }
+}
+END_TEST
+
 START_TEST(each_answer_proves_what_its_row_says)
 {
     static const struct { enum venue_outcome outcome; int status; const char *code; enum answer_proof proof; } rows[] = {
@@ -191,4 +204,4 @@ END_TEST
 TESTS("execution books", an_order_goes_only_where_its_table_says, a_fill_told_twice_counts_once,
       fills_make_the_position_its_averages_and_its_net, a_fill_larger_than_the_position_is_refused_whole,
       the_newest_resting_stop_protects, orders_of_a_living_trade_keep_their_slots,
-      books_of_another_build_are_refused, each_answer_proves_what_its_row_says)
+      books_of_another_build_are_refused, books_are_restored_from_wherever_the_record_lies, each_answer_proves_what_its_row_says)
