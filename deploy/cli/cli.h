@@ -32,6 +32,7 @@ int verb_funnel(struct cli *c, int argc, char **argv);
 int verb_doctor(struct cli *c, int argc, char **argv);
 int verb_config(struct cli *c, int argc, char **argv);
 int verb_keys(struct cli *c, int argc, char **argv);
+int verb_indicators(struct cli *c, int argc, char **argv);
 
 /* Enter the instance's directory.  EXIT_OK, or EXIT_NOT_RUNNING with a message when there is none. */
 int cli_enter(const struct cli *c);

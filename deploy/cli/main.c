@@ -23,6 +23,7 @@ static const struct verb {
     {"emergency", verb_command, "[--yes]", "cancel, close all, stop; only `resume` leads out"},
     {"flatten", verb_command, "", "pause, cancel, close all, stay paused"},
     {"funnel", verb_funnel, "[--json]", "why it does or does not trade: counts by gate and reason"},
+    {"indicators", verb_indicators, "--in FILE --indicator NAME[:P,...]", "an indicator over a candle file, as CSV"},
     {"keys", verb_keys, "", "make missing certificates, show the public keys"},
     {"logs", verb_logs, "[-f] [AGENT]", "the log lines, one agent or all"},
     {"orders", verb_orders, "[--json]", "open and last finished orders"},
@@ -108,7 +109,8 @@ int main(int argc, char **argv)
         if (strcmp(verbs[k].name, argv[i]) != 0)
             continue;
         bool help = i + 1 < argc && strcmp(argv[i + 1], "--help") == 0;
-        if (help && verbs[k].run != verb_up && verbs[k].run != verb_sniff) {
+        if (help && verbs[k].run != verb_up && verbs[k].run != verb_sniff &&
+            verbs[k].run != verb_indicators) {
             printf("usage: enigma [-i DIR] %s %s\n  %s\n", verbs[k].name, verbs[k].arguments, verbs[k].meaning);
             return EXIT_OK;
         }

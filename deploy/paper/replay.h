@@ -1,8 +1,7 @@
-/* replay - real 1 m candles from CSV files, plain or gz: ts_ms,open,high,low,close,volume.
+/* replay - real 1 m candles from CSV files (libagent/candle_file.h), in ticks and lots.
  *
  * Prices are rounded half-even to the contract's tick, volume (base coin) to lots, at least 4.
- * Strict: header, six fields, plain decimals, minutes ascending, low <= open, close <= high.
- * Errors name file and line.  Memory: replay_load makes ret->bars, replay_free frees it.
+ * Errors name file, line and rule.  Memory: replay_load makes ret->bars, replay_free frees it.
  */
 #ifndef PAPER_REPLAY_H
 #define PAPER_REPLAY_H

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libagent/core/strategy.h"
 #include "libagent/core/strategy_score.h"
 #include "proto/err.h"
 
@@ -243,3 +244,96 @@ int strategy_score_restore(struct strategy_score *s, const void *bytes, size_t l
     memcpy(s, bytes, sizeof *s);
     return ERR_OK;
 }
+
+/* ---- behind the interface of all strategies ---- */
+
+#define PARAMS(P)                                                                                  \
+    P(MIN_SCORE, "min_score", 50, 30, SCORE_MAX, true, "|score| of the primary timeframe")         \
+    P(MIN_GROUPS, "min_groups", 2, 0, GROUP_COUNT, true, "groups of indicators that agree")        \
+    P(MIN_COMBINED, "min_combined", 40, 0, SCORE_MAX, false, "|combined score|")                   \
+    P(MIN_CONFIDENCE, "min_confidence", 60, 0, 100, false, "percent")                              \
+    P(MAX_SPREAD, "max_spread", 0.0005, 0, 1, false, "fraction, with microstructure only")         \
+    P(CONFIRM_BARS, "confirm_bars", 4, 2, 1440, true, "primary bars of a confirm bar")
+
+enum {
+    PARAMS(STRATEGY_PARAM_ID)
+    PARAM_MAX,                                  /* of the indicators */
+    PARAM_SUB = PARAM_MAX + IND_COUNT,          /* of the sub-signals */
+    PARAM_COUNT = PARAM_SUB + SUB_COUNT,
+};
+
+static const struct strategy_param table[] = {
+    PARAMS(STRATEGY_PARAM_ROW)
+#define IND(id, name, max, group) {name, "weight of the indicator", max, 0, 1000, false},
+#define SUB(ind, id, name, weight)
+#include "libagent/core/score.def"
+#undef IND
+#undef SUB
+#define IND(id, name, max, group)
+#define SUB(ind, id, name, weight) {name, "weight of the sub-signal", weight, 0, 1000, false},
+#include "libagent/core/score.def"
+#undef IND
+#undef SUB
+};
+_Static_assert(PARAM_COUNT <= STRATEGY_PARAMS_MAX, "more parameters than places");
+
+struct ruled {
+    struct strategy_head head;
+    struct strategy_score_params params;
+    struct strategy_score score;
+};
+
+static int ruled_init(void *state)
+{
+    struct ruled *r = state;
+    const double *p = r->head.params.v;
+
+    r->params = (struct strategy_score_params){
+        .min_score = (int32_t)p[PARAM_MIN_SCORE],
+        .min_groups = (int32_t)p[PARAM_MIN_GROUPS],
+        .min_combined = p[PARAM_MIN_COMBINED],
+        .min_confidence = p[PARAM_MIN_CONFIDENCE],
+        .max_spread = p[PARAM_MAX_SPREAD],
+    };
+    memcpy(r->params.weights.max, p + PARAM_MAX, sizeof r->params.weights.max);
+    memcpy(r->params.weights.sub, p + PARAM_SUB, sizeof r->params.weights.sub);
+    if (r->head.tf_ns > INT64_MAX / (int64_t)p[PARAM_CONFIRM_BARS])
+        return ERR_RANGE;
+    return strategy_score_init(&r->score, r->head.tf_ns,
+                               r->head.tf_ns * (int64_t)p[PARAM_CONFIRM_BARS]);
+}
+
+static struct strategy_answer ruled_on_candle(void *state, const struct strategy_input *in,
+                                              struct strategy_signal *ret)
+{
+    static const enum strategy_verdict means[SCORE_VERDICT_COUNT] = {
+        [SCORE_FIRED] = STRATEGY_SIGNAL,        [SCORE_BAD_CANDLE] = STRATEGY_BAD_CANDLE,
+        [SCORE_NOT_READY] = STRATEGY_NOT_READY, [SCORE_BELOW_SCORE] = STRATEGY_NOTHING,
+        [SCORE_USED] = STRATEGY_NOTHING,        [SCORE_DIVERGENT] = STRATEGY_NOTHING,
+        [SCORE_COMBINED] = STRATEGY_NOTHING,    [SCORE_CONFIDENCE] = STRATEGY_NOTHING,
+        [SCORE_GROUPS] = STRATEGY_NOTHING,      [SCORE_SPREAD] = STRATEGY_NOTHING,
+        [SCORE_WARM_UP] = STRATEGY_WARM_UP,
+    };
+    struct ruled *r = state;
+    struct score_signal g;
+    const enum score_verdict v = score_on_bar(&r->score, &r->params, in->candle, in->micro,
+                                              in->warm_up, &g);
+
+    if (v == SCORE_FIRED) {
+        ret->side = g.dir;
+        ret->confidence = g.confidence / 100;
+        ret->atr = g.atr;
+    }
+    return strategy_says(means[v], score_verdict_name(v));
+}
+
+const struct strategy_score *strategy_score_of(const void *state)
+{
+    return &((const struct ruled *)state)->score;
+}
+
+const struct strategy_def strategy_def_score = {
+    .name = "score", .meaning = "score of two timeframes", .version = STRATEGY_SCORE_VERSION,
+    .max_positions = 0, .size = sizeof(struct ruled), .param = table, .params = PARAM_COUNT,
+    .init = ruled_init, .on_candle = ruled_on_candle,
+};

@@ -120,4 +120,7 @@ void score_warm_up(struct strategy_score *s, const struct strategy_score_params 
 /* Bytes saved from a struct strategy_score.  ERR_TRUNCATED, ERR_VERSION; *s is then untouched. */
 int strategy_score_restore(struct strategy_score *s, const void *bytes, size_t len);
 
+/* The strategy within a state of strategy_def_score (strategy.h): scores, breakdown and funnel. */
+const struct strategy_score *strategy_score_of(const void *state);
+
 #endif

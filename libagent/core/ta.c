@@ -61,6 +61,51 @@ struct ta_value ta_mean_push(struct ta_mean *m, double *win, double x)
     return value(true, m->same == m->n ? x : m->sum * m->inv, 0, 0);
 }
 
+void ta_dev_init(struct ta_dev *d, int n)
+{
+    must(n >= 1);
+    memset(d, 0, sizeof *d);
+    d->n = n;
+    d->inv = 1.0 / n;
+}
+
+/* Invariant 2; the reference is a value of the window, so that the squares stay small. */
+static void dev_rebuild(struct ta_dev *d, const double *win)
+{
+    d->ref = d->last;
+    d->s1 = d->s2 = 0;
+    for (int j = 0; j < d->n; j++) {
+        const double x = win[j] - d->ref;
+        d->s1 += x;
+        d->s2 += x * x;
+    }
+}
+
+struct ta_value ta_dev_push(struct ta_dev *d, double *win, double x)
+{
+    d->same = d->count > 0 && x == d->last ? d->same + (d->same < d->n) : 1;
+    d->last = x;
+    if (d->count == d->n) {
+        const double old = win[d->i] - d->ref, new = x - d->ref;
+        d->s1 += new - old;
+        d->s2 += new * new - old * old;
+    } else {
+        d->count++;
+    }
+    win[d->i] = x;
+    if (++d->i == d->n) {
+        d->i = 0;
+        dev_rebuild(d, win);
+    }
+    if (d->count < d->n)
+        return NOT_READY;
+    if (d->same == d->n)
+        return value(false, x, 0, 0);
+    const double mean = d->s1 * d->inv;
+    const double var = d->s2 * d->inv - mean * mean;
+    return value(var > 0, d->ref + mean, var > 0 ? sqrt(var) : 0, 0);
+}
+
 void ta_max_init(struct ta_max *m, double *win, int n)
 {
     must(n >= 1);
@@ -147,11 +192,17 @@ void ta_atr_init(struct ta_atr *a, int n)
     a->inv = 1.0 / n;
 }
 
+double ta_true_range(double prev_close, double high, double low)
+{
+    const double up = fabs(high - prev_close), down = fabs(low - prev_close);
+    const double wider = up > down ? up : down;
+
+    return high - low > wider ? high - low : wider;
+}
+
 struct ta_value ta_atr_push(struct ta_atr *a, double high, double low, double close)
 {
-    const double up = fabs(high - a->prev_close), down = fabs(low - a->prev_close);
-    const double wider = up > down ? up : down;
-    const double range = high - low > wider ? high - low : wider;
+    const double range = ta_true_range(a->prev_close, high, low);
 
     a->prev_close = close;
     if (a->count > a->n) {
@@ -198,50 +249,19 @@ struct ta_value ta_macd_push(struct ta_macd *m, double close)
 
 void ta_bbands_init(struct ta_bbands *b, int n, double width)
 {
-    must(n >= 1);
     memset(b, 0, sizeof *b);
-    b->n = n;
-    b->inv = 1.0 / n;
+    ta_dev_init(&b->dev, n);
     b->width = width;
-}
-
-/* Invariant 2; the reference is a value of the window, so that the squares stay small. */
-static void bbands_rebuild(struct ta_bbands *b, const double *win)
-{
-    b->ref = b->last;
-    b->s1 = b->s2 = 0;
-    for (int j = 0; j < b->n; j++) {
-        const double d = win[j] - b->ref;
-        b->s1 += d;
-        b->s2 += d * d;
-    }
 }
 
 struct ta_value ta_bbands_push(struct ta_bbands *b, double *win, double close)
 {
-    b->same = b->count > 0 && close == b->last ? b->same + (b->same < b->n) : 1;
-    b->last = close;
-    if (b->count == b->n) {
-        const double old = win[b->i] - b->ref, d = close - b->ref;
-        b->s1 += d - old;
-        b->s2 += d * d - old * old;
-    } else {
-        b->count++;
-    }
-    win[b->i] = close;
-    if (++b->i == b->n) {
-        b->i = 0;
-        bbands_rebuild(b, win);
-    }
-    if (b->count < b->n)
+    const struct ta_value d = ta_dev_push(&b->dev, win, close);
+
+    if (!d.ready)
         return NOT_READY;
-    if (b->same == b->n)
-        return value(false, close, close, close);
-    const double mean = b->s1 * b->inv;
-    const double var = b->s2 * b->inv - mean * mean;
-    const double dev = var > 0 ? sqrt(var) * b->width : 0;
-    const double middle = b->ref + mean;
-    return value(dev > 0, middle - dev, middle, middle + dev);
+    const double middle = d.v[0], half = d.v[1] * b->width;
+    return value(half > 0, middle - half, middle, middle + half);
 }
 
 void ta_range_init(struct ta_range *r, double *win, int n)
@@ -295,9 +315,10 @@ struct ta_value ta_stoch_push(struct ta_stoch *s, double *win, bool ready, doubl
     return d.ready ? value(s->moving == span, k.v[0], d.v[0], 0) : NOT_READY;
 }
 
-void ta_kdj_init(struct ta_kdj *s)
+void ta_kdj_init(struct ta_kdj *s, int k, int d)
 {
-    *s = (struct ta_kdj){.k = 50, .d = 50};
+    must(k >= 1 && d >= 1);
+    *s = (struct ta_kdj){.k = 50, .d = 50, .inv_k = 1.0 / k, .inv_d = 1.0 / d};
 }
 
 struct ta_value ta_kdj_push(struct ta_kdj *s, bool ready, double hh, double ll, double close)
@@ -305,8 +326,8 @@ struct ta_value ta_kdj_push(struct ta_kdj *s, bool ready, double hh, double ll, 
     if (!ready)
         return NOT_READY;
     const double rsv = hh == ll ? 50 : position(hh, ll, close) * 100;
-    s->k += (rsv - s->k) * (1.0 / 3);
-    s->d += (s->k - s->d) * (1.0 / 3);
+    s->k += (rsv - s->k) * s->inv_k;
+    s->d += (s->k - s->d) * s->inv_d;
     return value(hh != ll, s->k, s->d, 3 * s->k - 2 * s->d);
 }
 
@@ -343,7 +364,7 @@ void ta_init(struct ta *t)
     ta_range_init(&t->range14, t->range14_win, TA_WILLR_N);
     ta_range_init(&t->range9, t->range9_win, TA_KDJ_N);
     ta_stoch_init(&t->stoch, TA_STOCH_K, TA_STOCH_D);
-    ta_kdj_init(&t->kdj);
+    ta_kdj_init(&t->kdj, TA_KDJ_K, TA_KDJ_D);
     ta_ao_init(&t->ao, TA_AO_FAST, TA_AO_SLOW);
     ta_bbands_init(&t->bb, TA_BB_N, 2);
     ta_atr_init(&t->atr, TA_ATR_N);

@@ -1,7 +1,7 @@
 /* ta - technical indicators, streaming: one bar in, the indicator's value at that bar out.
  *
  * Conventions: TA-Lib's (compatibility DEFAULT, unstable period 0) where TA-Lib has the indicator:
- *   sma, bbands  mean of the last n; bands by the population standard deviation
+ *   sma, bbands  mean of the last n; bands by the population standard deviation (ta_dev)
  *   ema          k = 2/(n+1), seeded with the SMA of the first n values, first value at bar n-1
  *   macd         the fast EMA is seeded with the bars that end where the slow one's seed ends;
  *                the signal is the EMA of the line; all three are ready together, at bar slow +
@@ -12,8 +12,10 @@
  *   obv          starts with the volume of bar 0
  * Not in TA-Lib: AO = SMA(5) - SMA(34) of (high + low)/2; KDJ: K = (2K + RSV)/3, D = (2D + K)/3,
  *   J = 3K - 2D, K = D = 50 at the start, RSV 50 where the range is zero.
+ * What the strategies use beside these is in ta_strategy.h.
  *
- * Input:   good candles (candle.h); then every output is finite.
+ * Input:   good candles (candle.h); then every output is finite.  A missing bar is not filled: the
+ *          next one there is counts as the next.
  * Output:  struct ta_value.  `ready`: enough bars.  `valid`: and the market is not flat in the
  *          sense of the indicator (rsi: no change; willr, stoch, kdj: zero range; bbands: zero
  *          deviation; atr: zero); where it is flat the value is still TA-Lib's (rsi 0, willr 0,
@@ -36,6 +38,7 @@
 struct ta_value {
     double v[3];        /* in the order the indicator's push function names */
     bool   ready, valid;
+    uint8_t unused[6];  /* no padding: states are saved as bytes */
 };
 
 /* ---- parts ---- */
@@ -47,6 +50,15 @@ struct ta_mean {
 };
 void ta_mean_init(struct ta_mean *m, int n);
 struct ta_value ta_mean_push(struct ta_mean *m, double *win, double x);        /* mean */
+
+/* Mean and population standard deviation of the last n; win[n].  TA-Lib calls a variance below
+ * 1e-14 zero; ours stays exact, as the windows of coins priced 0.00001 have no larger one. */
+struct ta_dev {
+    double  inv, ref, s1, s2, last;     /* sums of (x - ref) and its square */
+    int32_t n, i, count, same;
+};
+void ta_dev_init(struct ta_dev *d, int n);
+struct ta_value ta_dev_push(struct ta_dev *d, double *win, double x);   /* mean, deviation */
 
 /* Largest of the last n; win[n].  A minimum is the negated maximum of the negated values. */
 struct ta_max {
@@ -72,6 +84,9 @@ struct ta_rsi {
 void ta_rsi_init(struct ta_rsi *r, int n);
 struct ta_value ta_rsi_push(struct ta_rsi *r, double close);                   /* 0 ... 100 */
 
+/* Wilder's true range of a bar after one that closed at prev_close. */
+double ta_true_range(double prev_close, double high, double low);
+
 struct ta_atr {
     double  prev_close, value, inv;
     int32_t n, count;
@@ -88,8 +103,8 @@ struct ta_value ta_macd_push(struct ta_macd *m, double close);     /* line, sign
 
 /* Bands at `width` standard deviations; win[n]. */
 struct ta_bbands {
-    double  width, inv, ref, s1, s2, last;  /* sums of (x - ref) and its square */
-    int32_t n, i, count, same;
+    struct ta_dev dev;
+    double width;
 };
 void ta_bbands_init(struct ta_bbands *b, int n, double width);
 /* lower, middle, upper */
@@ -118,11 +133,11 @@ void ta_stoch_init(struct ta_stoch *s, int k, int d);
 struct ta_value ta_stoch_push(struct ta_stoch *s, double *win, bool ready, double hh, double ll,
                               double close);                                   /* K, D */
 
-/* KDJ of a range, both smoothed by thirds. */
+/* KDJ of a range: K takes 1/k of each RSV, D takes 1/d of each K; thirds are usual. */
 struct ta_kdj {
-    double k, d;
+    double k, d, inv_k, inv_d;
 };
-void ta_kdj_init(struct ta_kdj *s);
+void ta_kdj_init(struct ta_kdj *s, int k, int d);
 /* K, D, J */
 struct ta_value ta_kdj_push(struct ta_kdj *s, bool ready, double hh, double ll, double close);
 
@@ -144,7 +159,7 @@ struct ta_value ta_obv_push(struct ta_obv *o, double close, double volume); /* z
 enum {
     TA_RSI_N = 14, TA_MACD_FAST = 12, TA_MACD_SLOW = 26, TA_MACD_SIGNAL = 9, TA_WILLR_N = 14,
     TA_AO_FAST = 5, TA_AO_SLOW = 34, TA_STOCH_N = 14, TA_STOCH_K = 3, TA_STOCH_D = 3, TA_BB_N = 20,
-    TA_KDJ_N = 9, TA_ATR_N = 14,
+    TA_KDJ_N = 9, TA_KDJ_K = 3, TA_KDJ_D = 3, TA_ATR_N = 14,
 };
 enum ta_ema_index { TA_EMA9, TA_EMA21, TA_EMA50, TA_EMA200, TA_EMA_COUNT };
 

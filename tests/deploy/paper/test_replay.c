@@ -106,7 +106,7 @@ START_TEST(damaged_files_are_refused_with_the_line)
     ck_assert_int_eq(load("time,o\n"), ERR_SYNTAX);
     ck_assert(strstr(msg, ":1: header") != NULL);
     ck_assert_int_eq(load(HEAD "60000,1,2,1,1.5,3\n60000,1,2,1,1.5,3\n"), ERR_SYNTAX);
-    ck_assert(strstr(msg, ":3: time does not ascend") != NULL);
+    ck_assert(strstr(msg, ":3: start equals that of the bar before (DUPLICATE)") != NULL);
     ck_assert_int_eq(load(HEAD "60000,1,2,1,x,3\n"), ERR_SYNTAX);
     ck_assert_int_eq(load(HEAD "60000,1,2,1,1.5\n"), ERR_SYNTAX);
     ck_assert_int_eq(load(HEAD "60001,1,2,1,1.5,3\n"), ERR_SYNTAX);
