@@ -64,7 +64,7 @@ struct venue_stream {
     int64_t retry_ms, ping_ms, pong_ms;
     struct mono heard;          /* last frame */
     struct loop_timer *timer, *ping_timer;
-    struct { char topic[96]; bool private; } topics[VENUE_TOPICS_MAX];
+    struct { char topic[96]; bool private; int64_t id; } topics[VENUE_TOPICS_MAX];     /* id: as last asked */
     size_t n_topics;
     int64_t next_id;
 };
@@ -336,7 +336,27 @@ static void send_subscription(struct venue_stream *s, size_t i)
     snprintf(text, sizeof text,
              "{\"id\":\"%lld\",\"type\":\"subscribe\",\"topic\":\"%s\",\"privateChannel\":%s,\"response\":true}",
              (long long)++s->next_id, s->topics[i].topic, s->topics[i].private ? "true" : "false");
+    s->topics[i].id = s->next_id;
     stream_send(s, text);
+}
+
+/* A public topic that the venue does not know concerns its own symbol alone: the rest goes on without it. */
+static void on_refused(struct venue_stream *s, const json_t *tree)
+{
+    const char *what = "";
+    int64_t id = -1;
+    size_t i = 0;
+    codec_text(tree, "data", &what);
+    codec_int(tree, "id", &id);
+    while (i < s->n_topics && (s->topics[i].id != id || s->topics[i].private))
+        i++;
+    if (i == s->n_topics) {
+        log_error("venue.stream_refused", LOG_S("text", what), LOG_S("action", "reconnecting"));
+        ws_close(s->ws);
+        return;
+    }
+    log_error("venue.topic_refused", LOG_S("text", what), LOG_S("action", "going on without"));
+    s->topics[i] = s->topics[--s->n_topics];
 }
 
 static void on_welcome(struct venue_stream *s)
@@ -370,10 +390,7 @@ static void on_text(void *arg, struct ws *w, const char *text, size_t len)
     } else if (strcmp(type, "welcome") == 0) {
         on_welcome(s);
     } else if (strcmp(type, "error") == 0) {
-        const char *what = "";
-        codec_text(tree, "data", &what);
-        log_error("venue.stream_refused", LOG_S("text", what), LOG_S("action", "reconnecting"));
-        ws_close(s->ws);
+        on_refused(s, tree);
     }
     json_decref(tree);
 }
@@ -484,6 +501,9 @@ void venue_stream_close(struct venue_stream **stream)
 
 void venue_stream_subscribe(struct venue_stream *s, const char *topic, bool private)
 {
+    for (size_t i = 0; i < s->n_topics; i++)
+        if (strcmp(s->topics[i].topic, topic) == 0)
+            return;
     must(s->n_topics < VENUE_TOPICS_MAX);
     TEXT_COPY(s->topics[s->n_topics].topic, topic);
     s->topics[s->n_topics++].private = private;

@@ -87,7 +87,8 @@ struct venue_stream_options {
 
 struct venue_stream *venue_stream_open(struct venue *v, const struct venue_stream_options *options);
 void venue_stream_close(struct venue_stream **s);
-/* Now, and again after each reconnect. */
+/* Now, and again after each reconnect; twice is as once.  A public topic that the venue refuses is given up, with an
+ * error line; a private one breaks the stream. */
 void venue_stream_subscribe(struct venue_stream *s, const char *topic, bool private);
 bool venue_stream_is_up(const struct venue_stream *s);
 

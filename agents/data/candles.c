@@ -17,6 +17,7 @@
 
 #define TOLD_BARS      64           /* primary bars told as history when data becomes ready */
 #define PAGE_ROWS      500          /* the venue's bound */
+#define AHEAD_BARS     10           /* a push farther ahead of the market clock is garbage */
 #define CLOSE_AFTER_NS (2 * NS_PER_S)   /* market time after its end a bar is asked for */
 #define CLOSE_WALL_NS  NS_PER_S     /* and so long in wall time, however fast the market */
 
@@ -27,12 +28,16 @@ struct fetch {
 };
 static struct fetch fetches[CONFIG_LIST_MAX][SERIES_MAX];
 
-void candles_init(struct data *d)
+int candles_init(struct data *d, char why[CONFIG_WHY_MAX])
 {
     const struct config *c = agent_config(d->agent);
+    const char *primary = config_text(c, CFG_primary_tf), *confirm = config_text(c, CFG_confirm_tf);
     int64_t tfs[SERIES_MAX] = {0, 0, NS_PER_H, NS_PER_DAY};
-    must(tf_parse(config_text(c, CFG_primary_tf), &tfs[0]) == ERR_OK);
-    must(tf_parse(config_text(c, CFG_confirm_tf), &tfs[1]) == ERR_OK);
+    if (tf_parse(primary, &tfs[0]) < 0 || tf_parse(confirm, &tfs[1]) < 0 || tfs[1] <= tfs[0] || tfs[1] > NS_PER_H) {
+        snprintf(why, CONFIG_WHY_MAX, "confirm_tf = %.8s must be longer than primary_tf = %.8s, and at most 1h", confirm,
+                 primary);
+        return ERR_CONFIG;
+    }
     for (size_t i = 0; i < d->n_symbols; i++) {
         struct symbol *s = &d->symbols[i];
         for (int k = 0; k < SERIES_MAX; k++) {
@@ -48,6 +53,7 @@ void candles_init(struct data *d)
             fetches[i][s->n_series++] = (struct fetch){d, s, q};
         }
     }
+    return ERR_OK;
 }
 
 /* How far back the venue is asked: what the strategy needs of each timeframe. */
@@ -121,6 +127,8 @@ static int read_row(const json_t *v, struct row *r)
         codec_value_dec(json_array_get(v, 4), &r->close) < 0 ||
         codec_value_dec(json_array_get(v, 5), &r->volume) < 0)
         return ERR_SYNTAX;
+    if (ms <= 0 || ms > INT64_MAX / NS_PER_MS)
+        return ERR_RANGE;
     r->start_ns = ms * NS_PER_MS;
     return ERR_OK;
 }
@@ -195,7 +203,11 @@ void candles_catch_up(struct data *d, struct symbol *s, struct series *q)
             candles_catch_up(d, s, &s->series[k + 1]);
         return;
     }
-    int64_t from = last_end(q) > oldest_wanted(d, q, now) ? last_end(q) : oldest_wanted(d, q, now);
+    int64_t from = last_end(q), oldest = oldest_wanted(d, q, now);
+    if (from < oldest) {
+        q->n = 0;               /* away for longer than the history: what is before the hole is of no use */
+        from = oldest;
+    }
     char target[200];
     snprintf(target, sizeof target, "/api/v1/kline/query?symbol=%s&granularity=%lld&from=%lld&to=%lld",
              s->name, (long long)(q->tf_ns / NS_PER_MIN), (long long)(from / NS_PER_MS),
@@ -232,19 +244,31 @@ static void close_live(struct data *d, struct symbol *s)
         append(d, s, 0, &r, BAR_LIVE);
 }
 
+/* [start in s, open, close, high, low, ...]: no order that REST knows. */
+static int read_push(const struct data *d, const struct symbol *s, const json_t *c, struct row *r)
+{
+    int64_t sec, tf = s->series[0].tf_ns;
+    if (codec_value_int(json_array_get(c, 0), &sec) < 0 || codec_value_dec(json_array_get(c, 1), &r->open) < 0 ||
+        codec_value_dec(json_array_get(c, 2), &r->close) < 0 ||
+        codec_value_dec(json_array_get(c, 3), &r->high) < 0 ||
+        codec_value_dec(json_array_get(c, 4), &r->low) < 0)
+        return ERR_SYNTAX;
+    if (sec <= 0 || sec > INT64_MAX / NS_PER_S || sec * NS_PER_S % tf != 0 ||
+        (d->clock_known && sec * NS_PER_S > data_market_ns(d) + AHEAD_BARS * tf))
+        return ERR_RANGE;
+    r->start_ns = sec * NS_PER_S;
+    return ERR_OK;
+}
+
 void candles_on_push(struct data *d, struct symbol *s, const json_t *c)
 {
-    int64_t sec;
     struct row r;
-    if (codec_value_int(json_array_get(c, 0), &sec) < 0 || codec_value_dec(json_array_get(c, 1), &r.open) < 0 ||
-        codec_value_dec(json_array_get(c, 2), &r.close) < 0 ||
-        codec_value_dec(json_array_get(c, 3), &r.high) < 0 ||
-        codec_value_dec(json_array_get(c, 4), &r.low) < 0) {
+    if (read_push(d, s, c, &r) < 0) {
         d->malformed++;
         return;
     }
     struct live_bar *l = &s->live;
-    int64_t start = sec * NS_PER_S;
+    int64_t start = r.start_ns;
     if (start < l->start_ns)
         return;
     if (start > l->start_ns) {

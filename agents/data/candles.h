@@ -2,7 +2,8 @@
  *
  * File: knowledge-bank/candles/SYMBOL.TF, records of ROW_BYTES: i64 start (little-endian), five
  * decimals as their 16 bytes, u64 checksum (first half of BLAKE2b-128 over all before).  A record that
- * does not check ends the file: it is cut there.
+ * does not check, or does not follow the one before it, ends the file: it is cut there, and the venue is
+ * asked for the rest.
  */
 #ifndef AGENTS_DATA_CANDLES_H
 #define AGENTS_DATA_CANDLES_H

@@ -1,4 +1,4 @@
-/* data - start, contracts, clock, streams, readiness; see data.h */
+/* data - start, clock, streams, readiness; see data.h */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +15,8 @@
 
 #define FLUSH_MS     200            /* at most five books and tickers per symbol and second */
 #define CLOCK_MS     2000
-#define CONTRACTS_MS 5000           /* repetition of market.contract */
 #define START_MS     100            /* retries of the start until the venue is there */
 #define BARS_MS      50
-#define STALE_NS     (10 * NS_PER_S)/* wall; without a frame a symbol is not tradable */
 #define SNAPSHOT_MAX 1000
 
 int64_t data_market_ns(const struct data *d)
@@ -27,7 +25,7 @@ int64_t data_market_ns(const struct data *d)
            (int64_t)(d->clock.speed * (double)(agent_now_ns(d->agent) - d->clock.wall0_ns));
 }
 
-static struct symbol *find_symbol(struct data *d, const char *name, size_t len)
+struct symbol *data_symbol(struct data *d, const char *name, size_t len)
 {
     for (size_t i = 0; i < d->n_symbols; i++)
         if (strlen(d->symbols[i].name) == len && memcmp(d->symbols[i].name, name, len) == 0)
@@ -37,7 +35,7 @@ static struct symbol *find_symbol(struct data *d, const char *name, size_t len)
 
 /* ---- readiness ---- */
 
-static void consider_ready(struct data *d)
+void data_consider_ready(struct data *d)
 {
     if (!d->warming || d->ready || !d->contracts_known || !d->clock_known ||
         !venue_stream_is_up(d->stream) || !candles_complete(d))
@@ -78,7 +76,7 @@ static void on_clock(void *arg, const struct http_response *r)
         codec_dec(v, "speed", &speed) == ERR_OK) {
         set_clock(d, market, wall, dec_to_double(speed));
         publish_clock(d);
-        consider_ready(d);
+        data_consider_ready(d);
     }
     json_decref(v);             /* without an answer it is asked again by the timer */
 }
@@ -94,92 +92,6 @@ static void ask_clock(void *arg)
     else if (d->venue != NULL)
         set_clock(d, agent_now_ns(d->agent), agent_now_ns(d->agent), 1);    /* live: the same */
     publish_clock(d);
-}
-
-/* ---- contracts ---- */
-
-static int read_contract(const json_t *v, struct msg_market_contract *m)
-{
-    const char *status;
-    dec_t lot;
-    int err = codec_text(v, "status", &status);
-    if (err < 0 || codec_dec(v, "tickSize", &m->tick) < 0 || codec_dec(v, "lotSize", &lot) < 0 ||
-        codec_dec(v, "multiplier", &m->multiplier) < 0 || codec_int(v, "maxOrderQty", &m->max_qty) < 0 ||
-        codec_int(v, "maxLeverage", &m->max_leverage) < 0 ||
-        codec_dec(v, "makerFeeRate", &m->maker_fee) < 0 || codec_dec(v, "takerFeeRate", &m->taker_fee) < 0 ||
-        codec_dec(v, "maintainMargin", &m->maintenance) < 0 ||
-        codec_int(v, "fundingRateGranularity", &m->funding_interval_ms) < 0)
-        return ERR_SYNTAX;
-    m->lot = lot;
-    TEXT_COPY(m->status, status);
-    return ERR_OK;
-}
-
-static void judge_contract(struct data *d, struct symbol *s)
-{
-    const char *why = "";
-    if (strcmp(s->contract.status, "Open") != 0)
-        why = "the venue does not trade it now";
-    else if (dec_sign(s->contract.tick) <= 0 || dec_sign(s->contract.multiplier) <= 0)
-        why = "its tick or multiplier is unusable";
-    else if (!s->book.synced)
-        why = "no order book yet";
-    else if (agent_now_ns(d->agent) - s->heard_ns > STALE_NS)
-        why = "no data";
-    s->contract.tradable = *why == '\0';
-    TEXT_COPY(s->contract.why_not, why);
-}
-
-static void publish_contracts(struct data *d)
-{
-    for (size_t i = 0; i < d->n_symbols; i++) {
-        struct symbol *s = &d->symbols[i];
-        if (!s->known)
-            continue;
-        judge_contract(d, s);
-        agent_publish(d->agent, TOPIC_MARKET_CONTRACT, s->name, MSG_MARKET_CONTRACT, &s->contract, NULL);
-    }
-}
-
-static void on_contracts(void *arg, const struct venue_answer *a)
-{
-    struct data *d = arg;
-    if (a->outcome != VENUE_OK || !json_is_array(a->data)) {
-        if (!d->contracts_known)
-            agent_degraded(d->agent, SEVERITY_HIGH, "exchange", "NO_CONTRACTS", a->msg);
-        return;
-    }
-    for (size_t i = 0; i < d->n_symbols; i++)
-        TEXT_COPY(d->symbols[i].contract.status, "Closed");     /* unless it is in the list */
-    for (size_t i = 0; i < json_array_size(a->data); i++) {
-        const json_t *v = json_array_get(a->data, i);
-        const char *name;
-        struct symbol *s = codec_text(v, "symbol", &name) == ERR_OK ? find_symbol(d, name, strlen(name)) : NULL;
-        if (s == NULL)
-            continue;
-        if (read_contract(v, &s->contract) < 0) {
-            log_warn("contract.malformed", LOG_S("symbol", s->name), LOG_S("action", "not traded"));
-            continue;
-        }
-        TEXT_COPY(s->contract.symbol, s->name);
-        s->known = true;
-    }
-    agent_degraded_clear(d->agent, "exchange", "NO_CONTRACTS");
-    d->contracts_known = true;
-    publish_contracts(d);
-    consider_ready(d);
-}
-
-static void on_contracts_timer(void *arg)
-{
-    struct data *d = arg;
-    if (d->contracts_known)
-        publish_contracts(d);
-}
-
-static void ask_contracts(struct data *d)
-{
-    venue_call(d->venue, VENUE_PUBLIC, "GET", "/api/v1/contracts/active", NULL, on_contracts, d);
 }
 
 /* ---- books ---- */
@@ -305,7 +217,7 @@ static void flush(void *arg)
         if (s->book_dirty)
             publish_book(d, s);
     }
-    consider_ready(d);
+    data_consider_ready(d);
 }
 
 /* ---- the stream ---- */
@@ -315,7 +227,7 @@ static void on_match(struct data *d, struct symbol *s, const json_t *data)
     dec_t px, qty;
     int64_t ts;
     if (codec_dec(data, "price", &px) < 0 || codec_dec(data, "size", &qty) < 0 ||
-        codec_int(data, "ts", &ts) < 0) {
+        codec_int(data, "ts", &ts) < 0 || dec_sign(px) <= 0 || dec_sign(qty) <= 0) {
         d->malformed++;
         return;
     }
@@ -331,7 +243,7 @@ static void on_instrument(struct data *d, struct symbol *s, const char *subject,
         struct msg_market_mark m = {.exchange_ns = agent_now_ns(d->agent)};
         TEXT_COPY(m.symbol, s->name);
         if (codec_dec(data, "markPrice", &m.mark_px) == ERR_OK &&
-            codec_dec(data, "indexPrice", &m.index_px) == ERR_OK)
+            codec_dec(data, "indexPrice", &m.index_px) == ERR_OK && dec_sign(m.mark_px) > 0)
             agent_publish(d->agent, TOPIC_MARKET_MARK, s->name, MSG_MARKET_MARK, &m, NULL);
     } else if (strcmp(subject, "funding.rate") == 0) {
         struct msg_market_funding m = {.next_ns = 0};
@@ -348,7 +260,7 @@ static void on_message(void *arg, const char *topic, const char *subject, const 
     const char *name = strchr(topic, ':');
     if (name++ == NULL)
         return;
-    struct symbol *s = find_symbol(d, name, strcspn(name, "_"));
+    struct symbol *s = data_symbol(d, name, strcspn(name, "_"));
     if (s == NULL)
         return;
     d->frames++;
@@ -378,7 +290,7 @@ static void on_up(void *arg)
         if (s->known && s->series[0].complete)
             candles_catch_up(d, s, &s->series[0]);
     }
-    consider_ready(d);
+    data_consider_ready(d);
 }
 
 static void on_down(void *arg, const char *reason)
@@ -402,21 +314,22 @@ static const char *candle_type(int64_t tf_ns)
     return "1min";
 }
 
+void data_subscribe(struct data *d, const struct symbol *s)
+{
+    static const char *const plain[] = {"/contractMarket/level2", "/contractMarket/execution", "/contract/instrument"};
+    char topic[96];
+    for (int k = 0; k < 3; k++) {
+        snprintf(topic, sizeof topic, "%s:%s", plain[k], s->name);
+        venue_stream_subscribe(d->stream, topic, false);
+    }
+    snprintf(topic, sizeof topic, "/contractMarket/limitCandle:%s_%s", s->name, candle_type(s->series[0].tf_ns));
+    venue_stream_subscribe(d->stream, topic, false);
+}
+
 static void open_stream(struct data *d)
 {
     const struct venue_stream_options o = {.on_up = on_up, .on_down = on_down, .on_message = on_message, .arg = d};
-    char topic[96];
     d->stream = venue_stream_open(d->venue, &o);
-    for (size_t i = 0; i < d->n_symbols; i++) {
-        const struct symbol *s = &d->symbols[i];
-        static const char *const plain[] = {"/contractMarket/level2", "/contractMarket/execution", "/contract/instrument"};
-        for (int k = 0; k < 3; k++) {
-            snprintf(topic, sizeof topic, "%s:%s", plain[k], s->name);
-            venue_stream_subscribe(d->stream, topic, false);
-        }
-        snprintf(topic, sizeof topic, "/contractMarket/limitCandle:%s_%s", s->name, candle_type(s->series[0].tf_ns));
-        venue_stream_subscribe(d->stream, topic, false);
-    }
 }
 
 /* ---- start ---- */
@@ -476,7 +389,7 @@ static void on_start_timer(void *arg)
     }
     if (!d->contracts_known) {
         ask_clock(d);
-        ask_contracts(d);
+        contracts_ask(d);
         loop_timer_again(d->timer_start, 1000);
         return;
     }
@@ -490,16 +403,16 @@ void data_warm(struct agent *a)
     if (d->ready)
         agent_ready(a);
     else
-        consider_ready(d);
+        data_consider_ready(d);
 }
 
 int data_init(struct agent *a, char why[CONFIG_WHY_MAX])
 {
     struct data *d = agent_state(a);
     const char *words[CONFIG_LIST_MAX];
-    (void)why;
     d->agent = a;
     d->clock.speed = 1;
+    d->chosen_day = -1;
     d->n_symbols = config_list(agent_config(a), CFG_symbols, words);
     for (size_t i = 0; i < d->n_symbols; i++) {
         TEXT_COPY(d->symbols[i].name, words[i]);
@@ -508,8 +421,7 @@ int data_init(struct agent *a, char why[CONFIG_WHY_MAX])
     }
     mkdir("knowledge-bank", 0755);
     mkdir("knowledge-bank/candles", 0755);
-    candles_init(d);
-    return ERR_OK;
+    return candles_init(d, why);
 }
 
 void data_start(struct agent *a)
@@ -519,7 +431,7 @@ void data_start(struct agent *a)
     d->timer_start = loop_timer_new(l, 0, START_MS, false, on_start_timer, d);
     d->timer_flush = loop_timer_new(l, FLUSH_MS, FLUSH_MS, true, flush, d);
     d->timer_clock = loop_timer_new(l, CLOCK_MS, CLOCK_MS, true, ask_clock, d);
-    d->timer_contracts = loop_timer_new(l, CONTRACTS_MS, CONTRACTS_MS, true, on_contracts_timer, d);
+    d->timer_contracts = loop_timer_new(l, CONTRACTS_MS, CONTRACTS_MS, true, contracts_tick, d);
     d->timer_bars = loop_timer_new(l, BARS_MS, BARS_MS, true, candles_tick, d);
 }
 

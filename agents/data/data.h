@@ -1,6 +1,7 @@
 /* data - what the modules of this agent share: the market as the system sees it.
  *
- *   data.c       start, contracts, market clock, tickers and marks, readiness
+ *   data.c       start, market clock, books, tickers and marks, readiness
+ *   contracts.c  what the venue lists, which symbols may be entered
  *   book.c       order books from snapshot and deltas (pure)
  *   candles.c    closed bars: store, live bars, gaps, questions of others
  */
@@ -20,6 +21,8 @@ struct symbol {
     char name[20];
     struct msg_market_contract contract;
     bool known;                     /* the venue has told its contract */
+    bool chosen;                    /* one of the top_symbols by turnover */
+    dec_t turnover;                 /* of 24 h, as of the last look */
     struct book book;
     bool book_asked;                /* a snapshot is under way */
     int64_t book_sent_ns, ticker_sent_ns;   /* wall */
@@ -42,6 +45,8 @@ struct data {
     size_t n_symbols;
     struct msg_market_clock clock;
     bool clock_known, contracts_known, warming, ready;
+    int64_t contracts_asked_ns;     /* wall */
+    int64_t chosen_day;             /* UTC market day of the choice; -1: none yet */
     int64_t down_ns;                /* wall; the stream is down since then; 0: up, or never was */
     int fetching;                   /* kline calls under way */
     struct loop_timer *timer_flush, *timer_clock, *timer_contracts, *timer_start, *timer_bars;
@@ -49,9 +54,18 @@ struct data {
 };
 
 int64_t data_market_ns(const struct data *d);
+struct symbol *data_symbol(struct data *d, const char *name, size_t len);      /* NULL: not ours */
+void data_consider_ready(struct data *d);
+void data_subscribe(struct data *d, const struct symbol *s);    /* its topics; twice is as once */
+
+/* contracts.c: what the venue says of our symbols, and which of them are worth an entry */
+#define CONTRACTS_MS 5000                       /* between repetitions of market.contract */
+void contracts_ask(struct data *d);
+void contracts_tick(void *arg);                 /* repeats, and asks anew */
 
 /* candles.c, on the agent */
-void candles_init(struct data *d);
+/* ERR_CONFIG with a text: timeframes that do not go together. */
+int  candles_init(struct data *d, char why[CONFIG_WHY_MAX]);
 void candles_catch_up(struct data *d, struct symbol *s, struct series *q);
 /* The newest closed bars, as history: who listens knows what went by while we warmed up. */
 void candles_tell_history(struct data *d);

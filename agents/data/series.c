@@ -100,10 +100,12 @@ size_t series_load(struct series *q)
     for (; good < rows; good++) {
         struct row r;
         if (pread(fd, buf, ROW_BYTES, good * ROW_BYTES) != ROW_BYTES || !decode(buf, &r) ||
-            !row_is_good(&r, q->tf_ns) || (q->n > 0 && r.start_ns <= q->rows[q->n - 1].start_ns))
+            !row_is_good(&r, q->tf_ns) || (q->n > 0 && r.start_ns != q->rows[q->n - 1].start_ns + q->tf_ns))
             break;
         push(q, &r);
     }
+    if (q->n == 0)
+        good = 0;               /* nothing of use near its end: begun afresh */
     if (good * ROW_BYTES != size) {
         log_warn("candles.damaged", LOG_S("file", q->path), LOG_I("row", good),
                  LOG_S("action", "cut there, the rest is fetched again"));
