@@ -33,6 +33,13 @@ int audit_note(struct agent *a, uint16_t kind, const void *data, size_t len)
 {
     struct audit *u = agent_state(a);
     const uint8_t *p = data;
+    int64_t at_ns;
+    if (kind == NOTE_BROKEN && len == sizeof at_ns) {
+        memcpy(&at_ns, data, len);
+        ledger_broken(&u->ledger, at_ns);
+        u->invariants_broken++;
+        return ERR_OK;
+    }
     if (kind != NOTE_MESSAGE || len < 1 || len < 1u + p[0] + HEADER_SIZE)
         return ERR_CORRUPT;
     struct header h;
@@ -58,6 +65,7 @@ int audit_note(struct agent *a, uint16_t kind, const void *data, size_t len)
     return ERR_OK;
 }
 
+/* Followed by n entries, then the closed positions that are kept, oldest first. */
 struct saved {
     int32_t version, account_known;
     int64_t archived, invariants_broken, losses;
@@ -70,7 +78,8 @@ void audit_save(struct agent *a, void **data, size_t *len)
 {
     const struct audit *u = agent_state(a);
     const struct ledger *l = &u->ledger;
-    *len = sizeof(struct saved) + l->n * sizeof *l->entries;
+    size_t kept = l->trades_n < LEDGER_TRADES ? l->trades_n : LEDGER_TRADES;
+    *len = sizeof(struct saved) + l->n * sizeof *l->entries + kept * sizeof *l->trades;
     struct saved *s = calloc(1, *len);
     must(s != NULL);
     *s = (struct saved){
@@ -80,6 +89,9 @@ void audit_save(struct agent *a, void **data, size_t *len)
     memcpy(s->open, l->open, sizeof s->open);
     if (l->n > 0)
         memcpy(s + 1, l->entries, l->n * sizeof *l->entries);
+    char *trades = (char *)(s + 1) + l->n * sizeof *l->entries;
+    for (size_t i = 0; i < kept; i++)
+        memcpy(trades + i * sizeof *l->trades, &l->trades[(l->trades_n - kept + i) % LEDGER_TRADES], sizeof *l->trades);
     *data = s;
 }
 
@@ -91,7 +103,10 @@ int audit_load(struct agent *a, const void *data, size_t len)
     if (len < sizeof s)
         return ERR_CORRUPT;
     memcpy(&s, data, sizeof s);
-    if (s.version != STATE_VERSION || len != sizeof s + s.n * sizeof *l->entries)
+    if (s.version != STATE_VERSION || s.n > (len - sizeof s) / sizeof *l->entries)
+        return ERR_CORRUPT;
+    size_t rest = len - sizeof s - s.n * sizeof *l->entries;
+    if (rest % sizeof *l->trades != 0 || rest > sizeof l->trades)
         return ERR_CORRUPT;
     u->archived = s.archived;
     u->invariants_broken = s.invariants_broken;
@@ -104,6 +119,8 @@ int audit_load(struct agent *a, const void *data, size_t len)
     must(s.n == 0 || l->entries != NULL);
     if (s.n > 0)
         memcpy(l->entries, (const char *)data + sizeof s, s.n * sizeof *l->entries);
+    l->trades_n = rest / sizeof *l->trades;
+    memcpy(l->trades, (const char *)data + len - rest, rest);
     return ERR_OK;
 }
 
@@ -150,14 +167,12 @@ static bool leverage_within(const struct ledger *l, const struct config *c)
     return true;
 }
 
-static bool stop_on_losing_side(const struct ledger *l, const struct config *c)
+static bool stop_known(const struct ledger *l, const struct config *c)
 {
     (void)c;
-    for (int i = 0; i < LEDGER_POSITIONS; i++) {
-        const struct sub_position *p = &l->open[i];
-        if (p->symbol[0] != '\0' && dec_sign(p->stop_px) <= 0)
+    for (int i = 0; i < LEDGER_POSITIONS; i++)
+        if (l->open[i].symbol[0] != '\0' && dec_sign(l->open[i].stop_px) <= 0)
             return false;
-    }
     return true;
 }
 
@@ -181,7 +196,7 @@ static const struct invariant invariants[] = {
     {"I-001", SEVERITY_HIGH, "a position's margin is above its limit", position_within},
     {"I-002", SEVERITY_HIGH, "the margin of all positions is above its limit", exposure_within},
     {"I-003", SEVERITY_HIGH, "a position's leverage is out of bounds", leverage_within},
-    {"I-004", SEVERITY_CRITICAL, "a position is known without a stop price", stop_on_losing_side},
+    {"I-004", SEVERITY_CRITICAL, "a position is known without a stop price", stop_known},
     {"I-013", SEVERITY_HIGH, "more positions than allowed", positions_within},
     {"I-014", SEVERITY_CRITICAL, "more losses in a row than allowed", losses_within},
     {"I-015", SEVERITY_CRITICAL, "no balance is available", money_left},
@@ -200,7 +215,10 @@ static void check_invariants(void *arg)
         if (holds && u->broken[i])
             agent_degraded_clear(a, "invariant", v->id);
         if (!holds && !u->broken[i]) {
+            int64_t now = agent_now_ns(a);
             u->invariants_broken++;
+            ledger_broken(&u->ledger, now);
+            agent_note(a, NOTE_BROKEN, &now, sizeof now, false);
             log_error("invariant.broken", LOG_S("id", v->id), LOG_S("text", v->text));
             agent_degraded(a, v->severity, "invariant", v->id, v->text);
         }
@@ -223,9 +241,18 @@ void audit_on_summary(struct agent *a, const struct event *e)
     const struct msg_summary_get *m = e->msg;
     static struct msg_summary answer;
     ledger_sum(&u->ledger, m->since_ns, &answer);
-    answer.invariants_broken = u->invariants_broken;
     struct reply_to to = agent_reply_to(e);
     agent_reply(a, &to, MSG_SUMMARY, &answer);
+}
+
+void audit_on_trades(struct agent *a, const struct event *e)
+{
+    struct audit *u = agent_state(a);
+    const struct msg_trades_get *m = e->msg;
+    static struct msg_trades answer;
+    ledger_trades(&u->ledger, m->after, m->max, &answer);
+    struct reply_to to = agent_reply_to(e);
+    agent_reply(a, &to, MSG_TRADES, &answer);
 }
 
 int audit_init(struct agent *a, char why[CONFIG_WHY_MAX])

@@ -11,6 +11,7 @@
 #include "libagent/agent.h"
 
 #define NOTE_MESSAGE 1      /* u8 n, topic[n], header[40], body */
+#define NOTE_BROKEN  2      /* i64: when an invariant ceased to hold, wall ns */
 
 struct audit {
     struct ledger ledger;
@@ -21,6 +22,7 @@ struct audit {
 
 void audit_on_message(struct agent *a, const struct event *e);
 void audit_on_heartbeat(struct agent *a, const struct event *e);
+void audit_on_trades(struct agent *a, const struct event *e);
 void audit_on_summary(struct agent *a, const struct event *e);
 int  audit_init(struct agent *a, char why[CONFIG_WHY_MAX]);
 int  audit_note(struct agent *a, uint16_t kind, const void *data, size_t len);

@@ -76,6 +76,7 @@ void ledger_add(struct ledger *l, enum msg type, const void *msg, int64_t said_n
         e = next(l);
         e->net = closed->net_pnl;
         e->fees = closed->fees;
+        l->trades[l->trades_n++ % LEDGER_TRADES] = *closed;
         l->losses = dec_sign(closed->net_pnl) > 0 ? 0 : l->losses + 1;
         set_position(l, closed, false);
         break;
@@ -90,6 +91,13 @@ void ledger_add(struct ledger *l, enum msg type, const void *msg, int64_t said_n
         e->type = (int32_t)type;
         e->said_ns = said_ns;
     }
+}
+
+void ledger_broken(struct ledger *l, int64_t at_ns)
+{
+    struct ledger_entry *e = next(l);
+    e->type = LEDGER_BROKEN;
+    e->said_ns = at_ns;
 }
 
 static void count_reason(struct msg_summary *s, const char *reason)
@@ -133,6 +141,9 @@ void ledger_sum(const struct ledger *l, int64_t since_ns, struct msg_summary *re
         case MSG_POSITION_OPENED:
             ret->positions_opened++;
             break;
+        case LEDGER_BROKEN:
+            ret->invariants_broken++;
+            break;
         case MSG_POSITION_CLOSED:
             ret->positions_closed++;
             ret->wins += dec_sign(e->net) > 0;
@@ -142,6 +153,20 @@ void ledger_sum(const struct ledger *l, int64_t since_ns, struct msg_summary *re
         default:
             break;
         }
+    }
+}
+
+void ledger_trades(const struct ledger *l, const char *after, int64_t max, struct msg_trades *ret)
+{
+    const int64_t room = sizeof ret->trades / sizeof ret->trades[0];
+    size_t kept = l->trades_n < LEDGER_TRADES ? l->trades_n : LEDGER_TRADES;
+    bool found = after[0] == '\0';
+    ret->trades_n = 0;
+    for (size_t i = 1; i <= kept && (int64_t)ret->trades_n < (max < room ? max : room); i++) {
+        const struct sub_position *p = &l->trades[(l->trades_n - i) % LEDGER_TRADES];
+        if (found)
+            ret->trades[ret->trades_n++] = *p;
+        found = found || strcmp(p->signal_id, after) == 0;
     }
 }
 

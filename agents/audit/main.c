@@ -1,6 +1,6 @@
 /* audit - the memory of the system: every message that matters, exactly once and in order.
  *
- * Hears:   all durable topics; health.degraded; agent.hb (counted); requests audit.summary
+ * Hears:   all durable topics; health.degraded; agent.hb (counted); requests audit.summary, audit.trades
  * Says:    health.degraded when an invariant does not hold
  * Keeps:   the archive, which is its journal; the ledger, rebuilt from it
  * If lost: publishers keep what it has not heard; restarted, it fetches all of it
@@ -37,6 +37,7 @@ static const struct route routes[] = {
 
 static const struct route requests[] = {
     {MSG_SUMMARY_GET, audit_on_summary},
+    {MSG_TRADES_GET, audit_on_trades},
     ROUTES_END
 };
 

@@ -112,7 +112,7 @@ static void append(struct data *d, struct symbol *s, size_t k, const struct row 
         return;
     struct series *up = &s->series[k + 1];
     struct row made;
-    if (series_aggregate(q, end - up->tf_ns, up->tf_ns, &made))
+    if (last_end(up) == end - up->tf_ns && series_aggregate(q, end - up->tf_ns, up->tf_ns, &made))
         append(d, s, k + 1, &made, source);
     else
         candles_catch_up(d, s, up);

@@ -120,7 +120,7 @@ static void on_contracts(void *arg, const struct venue_answer *a)
         }
         TEXT_COPY(s->contract.symbol, s->name);
         s->known = true;
-        data_subscribe(d, s);
+        stream_subscribe(d, s);
     }
     agent_degraded_clear(d->agent, "exchange", "NO_CONTRACTS");
     tell_missing(d);

@@ -1,9 +1,12 @@
 /* data - what the modules of this agent share: the market as the system sees it.
  *
- *   data.c       start, market clock, books, tickers and marks, readiness
+ *   data.c       start, market clock, readiness
  *   contracts.c  what the venue lists, which symbols may be entered
- *   book.c       order books from snapshot and deltas (pure)
- *   candles.c    closed bars: store, live bars, gaps, questions of others
+ *   stream.c     what each frame of the venue's stream is; its losses
+ *   depth.c      order books from the venue to the bus
+ *   book.c       one order book from snapshot and deltas (pure)
+ *   candles.c    closed bars: live, gaps, questions of others
+ *   series.c     the store of closed bars
  */
 #ifndef AGENTS_DATA_DATA_H
 #define AGENTS_DATA_DATA_H
@@ -56,12 +59,22 @@ struct data {
 int64_t data_market_ns(const struct data *d);
 struct symbol *data_symbol(struct data *d, const char *name, size_t len);      /* NULL: not ours */
 void data_consider_ready(struct data *d);
-void data_subscribe(struct data *d, const struct symbol *s);    /* its topics; twice is as once */
+void data_ask_clock(void *arg);
 
 /* contracts.c: what the venue says of our symbols, and which of them are worth an entry */
 #define CONTRACTS_MS 5000                       /* between repetitions of market.contract */
 void contracts_ask(struct data *d);
 void contracts_tick(void *arg);                 /* repeats, and asks anew */
+
+/* stream.c */
+void stream_open(struct data *d);
+void stream_subscribe(struct data *d, const struct symbol *s);    /* its topics; twice is as once */
+void stream_watch(struct data *d);              /* down for too long: an emergency */
+
+/* depth.c */
+void depth_on_level2(struct data *d, struct symbol *s, const json_t *data);
+void depth_publish_book(struct data *d, struct symbol *s);
+void depth_publish_ticker(struct data *d, struct symbol *s);
 
 /* candles.c, on the agent */
 /* ERR_CONFIG with a text: timeframes that do not go together. */

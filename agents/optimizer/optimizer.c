@@ -177,14 +177,12 @@ static void on_bars(struct agent *a, void *arg, int err, const struct event *e)
     (void)a;
     if (!o->working)
         return;
-    if (err < 0 || e->type != MSG_CANDLES) {
+    const struct msg_candles *m = err < 0 || e->type != MSG_CANDLES ? NULL : e->msg;
+    int64_t tf;
+    if (m == NULL || tf_parse(m->tf, &tf) < 0) {
         next_symbol(o);         /* not traded, or data is away: the others still count */
         return;
     }
-    const struct msg_candles *m = e->msg;
-    int64_t tf;
-    if (tf_parse(m->tf, &tf) < 0)
-        return;
     for (size_t i = 0; i < m->rows_n; i++)
         take_row(o, &m->rows[i], tf);
     if (m->more && m->rows_n > 0) {
@@ -221,7 +219,8 @@ static void on_taken(void *arg, int err, const struct queue_task *task)
     o->task.payload = NULL;
     o->working = true;
     memset(&p, 0, sizeof p);
-    memcpy(&p, task->payload, task->len < sizeof p ? task->len : sizeof p);
+    if (task->len > 0)
+        memcpy(&p, task->payload, task->len < sizeof p ? task->len : sizeof p);
     p.kind[sizeof p.kind - 1] = '\0';
     TEXT_COPY(o->kind, p.kind);
     say_task(o, "taken", TASK_TAKEN, "");

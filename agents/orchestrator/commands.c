@@ -101,6 +101,10 @@ static void change_state(struct agent *a, const struct reply_to *to, const struc
         answer(a, to, false, "the STOP file is there; remove it first, then resume");
         return;
     }
+    if (m->verb == VERB_RESUME && o->restarting) {
+        answer(a, to, false, "an agent restarts again and again; see `enigma logs`, then wait until it stays up");
+        return;
+    }
     if (m->verb == VERB_RESUME && !registry_all_ready(&o->registry)) {
         answer(a, to, false, "not all agents are ready; see `enigma status`");
         return;

@@ -18,7 +18,7 @@
  *   SHUTDOWN        the end of this run
  *
  * hold and release are the system's own (an agent is down and came back); release leads back only to
- * what the operator wanted last, which the caller keeps (machine_wish).
+ * what the operator wanted last, which the caller keeps (machine_wants_trading).
  * Pure: no clock, no bus.
  */
 #ifndef AGENTS_ORCHESTRATOR_MACHINE_H

@@ -1,5 +1,13 @@
 /* orchestrator - what the handlers of this agent share.
  *
+ *   orchestrator.c  what it hears, the deep health check, start and stop
+ *   look.c          what state the system should be in: the loop that asks machine.c
+ *   unified.c       the state as others see it: topic, Redis, JSON file
+ *   work.c          the tasks of the workers
+ *   commands.c      what the operator asks
+ *   keep.c          notes and snapshots
+ *   machine.c       the table of states (pure)    registry.c  who is there (pure)   tasks.c  open tasks (pure)
+ *
  * The authority over the system's state is this agent's journal; Redis holds a readable copy, and the
  * tasks, which are added again from the journal when Redis lost them.
  */
@@ -15,6 +23,9 @@
 
 #define ORCH_POSITIONS 64
 
+enum { NOTE_STATE = 1, NOTE_TASK, NOTE_TASK_DONE, NOTE_STARTS };
+#define KEPT_VERSION 1
+
 /* What is kept: written whole with each change (a note of the journal). */
 struct orch_kept {
     int32_t version;
@@ -26,8 +37,17 @@ struct orch_kept {
     char reason[96];
 };
 
+/* Its own starts without an orderly end before them: nobody else counts these. */
+struct orch_starts {
+    int64_t manager;            /* 1 + pid of the process manager of the last start; 0: never started */
+    int64_t orderly;            /* that run has ended in order */
+    int64_t n;
+    int64_t at_ns[RESTARTS_KEPT];   /* wall, a ring */
+};
+
 struct orchestrator {
     struct orch_kept kept;
+    struct orch_starts starts;
     struct registry registry;
     struct tasks tasks;
     struct store *store;
@@ -41,15 +61,35 @@ struct orchestrator {
     int64_t cycles;
     int64_t started_ns;
     bool latch;
+    bool restarting;            /* one of the agents ends again and again */
     int64_t copied_ns;                  /* wall; when the readable copies were written */
     struct loop_timer *timer_state, *timer_look, *timer_health, *timer_queue, *timer_cycle, *timer_scan;
 };
 
-/* orchestrator.c: state */
-int  orch_init(struct agent *a, char why[CONFIG_WHY_MAX]);
+/* keep.c */
 int  orch_load(struct agent *a, const void *data, size_t len);
 int  orch_note(struct agent *a, uint16_t kind, const void *data, size_t len);
 void orch_save(struct agent *a, void **data, size_t *len);
+void orch_keep(struct agent *a);
+
+/* look.c */
+/* Take an event of the state machine; ERR_WRONG_STATE when it is not allowed in the present state. */
+int  orch_event(struct agent *a, enum machine_event ev, const char *reason);
+/* Tell everybody to close and stop, and stop. */
+void orch_emergency(struct agent *a, const char *cause, const char *text);
+void orch_look(void *arg);
+
+/* unified.c */
+void orch_publish_state(struct agent *a);
+void orch_copy_state(struct agent *a);      /* to Redis and the JSON file */
+
+/* work.c */
+void orch_on_task(struct agent *a, const struct event *e);
+void work_start(struct agent *a);
+void work_fini(struct orchestrator *o);
+
+/* orchestrator.c */
+int  orch_init(struct agent *a, char why[CONFIG_WHY_MAX]);
 void orch_start(struct agent *a);
 void orch_drain(struct agent *a);
 void orch_fini(struct agent *a);
@@ -58,17 +98,10 @@ void orch_on_heartbeat(struct agent *a, const struct event *e);
 void orch_on_signal_state(struct agent *a, const struct event *e);
 void orch_on_degraded(struct agent *a, const struct event *e);
 void orch_on_emergency(struct agent *a, const struct event *e);
-void orch_on_task(struct agent *a, const struct event *e);
 void orch_on_account(struct agent *a, const struct event *e);
 void orch_on_opened(struct agent *a, const struct event *e);
 void orch_on_closed(struct agent *a, const struct event *e);
 void orch_on_register(struct agent *a, const struct event *e);
-
-/* Take an event of the state machine; ERR_WRONG_STATE when it is not allowed in the present state. */
-int  orch_event(struct agent *a, enum machine_event ev, const char *reason);
-/* Tell everybody to close and stop, and stop. */
-void orch_emergency(struct agent *a, const char *cause, const char *text);
-void orch_publish_state(struct agent *a);
 
 /* commands.c: what the operator asks */
 void orch_on_command(struct agent *a, const struct event *e);

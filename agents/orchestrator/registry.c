@@ -34,20 +34,25 @@ static void set_life(struct member *m, enum life life, int64_t now_ns)
         m->not_ready_ns = now_ns;
 }
 
-bool registry_heartbeat(struct registry *r, enum party who, const struct msg_agent_hb *hb, int64_t epoch,
-                        int64_t now_ns)
+void registry_restarted(struct registry *r, enum party who, int64_t at_ns)
+{
+    struct member *m = &r->members[who];
+    m->restart_ns[m->restarts++ % RESTARTS_KEPT] = at_ns;
+}
+
+int64_t registry_heartbeat(struct registry *r, enum party who, const struct msg_agent_hb *hb, int64_t epoch,
+                           int64_t now_ns)
 {
     if (who >= REGISTRY_AGENTS)
-        return false;
+        return 0;
     struct member *m = &r->members[who];
-    bool restarted = m->epoch != 0 && epoch > m->epoch;
-    bool unplanned = restarted && !m->planned;
-    if (unplanned) {
-        m->restart_ns[m->restarts % RESTARTS_KEPT] = now_ns;
-        m->restarts++;
-    }
-    if (restarted)
+    int64_t unplanned = m->epoch != 0 && epoch > m->epoch ? epoch - m->epoch : 0;
+    if (unplanned > 0 && m->planned) {
         m->planned = false;
+        unplanned--;
+    }
+    for (int64_t i = 0; i < unplanned && i < RESTARTS_KEPT; i++)
+        registry_restarted(r, who, now_ns);
     m->epoch = epoch;
     m->pid = hb->pid;
     m->heard_ns = now_ns;
@@ -65,6 +70,9 @@ bool registry_update(struct registry *r, int64_t dead_ns, int64_t now_ns)
             set_life(m, LIFE_DOWN, now_ns);
             changed = true;
         }
+    }
+    for (int i = 0; i < REGISTRY_AGENTS; i++) {     /* after all are judged: they depend on one another */
+        struct member *m = &r->members[i];
         bool turn = needs[i] == AGENT_COUNT || is_ready(&r->members[needs[i]]) || is_ready(m);
         changed = changed || turn != m->turn;
         m->turn = turn;
@@ -85,13 +93,17 @@ bool registry_all_ready(const struct registry *r)
     return true;
 }
 
+bool registry_is_missing(const struct registry *r, enum party who, int64_t grace_ns, int64_t now_ns)
+{
+    const struct member *m = &r->members[who];
+    return r->self != who && m->not_ready_ns != 0 && now_ns - m->not_ready_ns > grace_ns;
+}
+
 enum party registry_missing(const struct registry *r, int64_t grace_ns, int64_t now_ns)
 {
-    for (int i = 0; i < REGISTRY_AGENTS; i++) {
-        const struct member *m = &r->members[i];
-        if ((int)r->self != i && m->not_ready_ns != 0 && now_ns - m->not_ready_ns > grace_ns)
+    for (int i = 0; i < REGISTRY_AGENTS; i++)
+        if (registry_is_missing(r, (enum party)i, grace_ns, now_ns))
             return (enum party)i;
-    }
     return AGENT_COUNT;
 }
 

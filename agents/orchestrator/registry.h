@@ -3,8 +3,8 @@
  * Start-up order (design): audit, data, signal, risk, execution, optimizer; each may warm up when the one
  * it needs is ready.  The order is a rule, not a script: an agent that restarts later gets its turn
  * at once when what it needs is still there.
- * An agent is down when its heartbeat is silent for DEAD_MS; a higher epoch is a restart, unplanned
- * unless it was asked for.
+ * An agent is down when its heartbeat is silent for DEAD_MS; each epoch more than the last one heard is a
+ * restart (one that died before it could say anything counts, too), unplanned unless it was asked for.
  * Pure: monotonic ns is an argument.
  */
 #ifndef AGENTS_ORCHESTRATOR_REGISTRY_H
@@ -18,7 +18,7 @@
 #include "proto/messages.h"
 
 #define REGISTRY_AGENTS (AGENT_AUDIT + 1)
-#define RESTARTS_KEPT   32
+#define RESTARTS_KEPT   200     /* twice the largest restart_max */
 
 struct member {
     enum life life;
@@ -38,16 +38,20 @@ struct registry {
 };
 
 void registry_init(struct registry *r, enum party self, int64_t now_ns);
-/* True when it shows an unplanned restart. */
-bool registry_heartbeat(struct registry *r, enum party who, const struct msg_agent_hb *hb, int64_t epoch,
-                        int64_t now_ns);
+/* How many unplanned restarts it shows: 0 but after one. */
+int64_t registry_heartbeat(struct registry *r, enum party who, const struct msg_agent_hb *hb, int64_t epoch,
+                           int64_t now_ns);
+/* An unplanned restart that is known from elsewhere. */
+void registry_restarted(struct registry *r, enum party who, int64_t at_ns);
 /* Mark the silent ones as down and give turns; true when anything changed. */
 bool registry_update(struct registry *r, int64_t dead_ns, int64_t now_ns);
 void registry_planned(struct registry *r, enum party who);
 
 /* All seven are ready or active. */
 bool registry_all_ready(const struct registry *r);
-/* One that has not been ready for longer than grace_ns, or AGENT_COUNT. */
+/* Not ready for longer than grace_ns (the orchestrator itself never is). */
+bool registry_is_missing(const struct registry *r, enum party who, int64_t grace_ns, int64_t now_ns);
+/* The first of those, or AGENT_COUNT. */
 enum party registry_missing(const struct registry *r, int64_t grace_ns, int64_t now_ns);
 /* Unplanned restarts of `who` within the window. */
 int registry_restarts(const struct registry *r, enum party who, int64_t window_ns, int64_t now_ns);

@@ -54,8 +54,8 @@ static int read_timeframes(struct signals *s, const struct config *c, char why[C
         tf_parse(config_text(c, CFG_confirm_tf), &s->confirm_ns) == ERR_OK &&
         strategy_score_init(&s->symbols[0].kept.score, s->primary_ns, s->confirm_ns) == ERR_OK)
         return ERR_OK;
-    snprintf(why, CONFIG_WHY_MAX, "primary_tf %s, confirm_tf %s: the second must be a multiple of the first",
-             config_text(c, CFG_primary_tf), config_text(c, CFG_confirm_tf));
+    snprintf(why, CONFIG_WHY_MAX, "confirm_tf = %.8s must be longer than primary_tf = %.8s, and a multiple of it",
+             config_text(c, CFG_confirm_tf), config_text(c, CFG_primary_tf));
     return ERR_CONFIG;
 }
 

@@ -36,6 +36,12 @@ struct fake_question {
     void *arg;
 };
 
+struct fake_degradation {
+    char component[32], code[32], text[200];
+    enum severity severity;
+    bool raised;
+};
+
 struct agent {
     void *state;
     struct config *config;
@@ -48,6 +54,11 @@ struct agent {
     size_t n_notes;
     struct fake_question questions[256];
     size_t n_questions;
+    struct fake_degradation degraded[64];
+    size_t n_degraded;
+    uint32_t epoch;             /* in the headers of what is told */
+    double speed;               /* of the market */
+    bool drained, restarting, failed;
     uint64_t seq;
 };
 
@@ -69,6 +80,7 @@ static inline struct agent *fake_new(void *state)
     a->now_ns = INT64_C(1700000000000000000);
     a->life = LIFE_REGISTERED;
     a->system = SYS_TRADING;
+    a->speed = 1;
     return a;
 }
 
@@ -117,7 +129,7 @@ static inline size_t fake_count(const struct agent *a, enum msg type)
 static inline void fake_tell_as(struct agent *a, on_event *on, enum party from, enum msg type, const void *msg,
                                 int64_t sent_ns, bool replayed)
 {
-    const struct header h = {.sender = (uint8_t)from, .seq = ++a->seq, .sent_ns = sent_ns};
+    const struct header h = {.sender = (uint8_t)from, .epoch = a->epoch, .seq = ++a->seq, .sent_ns = sent_ns};
     struct envelope env = {.from = from};
     uuid_make(env.id);
     const struct event e = {
@@ -146,6 +158,17 @@ static inline bool fake_answer(struct agent *a, int err, enum msg type, const vo
     q.on(a, q.arg, err, err < 0 ? NULL : &e);
     free(q.msg);
     return true;
+}
+
+/* The degradation as it was raised last; NULL: it is not raised now. */
+static inline const struct fake_degradation *fake_degraded(const struct agent *a, const char *component,
+                                                           const char *code)
+{
+    for (size_t i = 0; i < a->n_degraded; i++)
+        if (a->degraded[i].raised && strcmp(a->degraded[i].component, component) == 0 &&
+            strcmp(a->degraded[i].code, code) == 0)
+            return &a->degraded[i];
+    return NULL;
 }
 
 /* ---- libagent/agent.h ---- */
@@ -178,6 +201,48 @@ void agent_publish(struct agent *a, enum topic topic, const char *suffix, enum m
 {
     agent_publish_id(a, topic, suffix, type, msg, NULL, correlation);
 }
+
+/* Replies are heard like what is published. */
+struct reply_to agent_reply_to(const struct event *e)
+{
+    struct reply_to to = {.from = e->from};
+    snprintf(to.id, sizeof to.id, "%s", e->env->id);
+    return to;
+}
+void agent_reply(struct agent *a, const struct reply_to *to, enum msg type, const void *msg)
+{
+    agent_publish_id(a, TOPIC_COUNT, NULL, type, msg, NULL, to->id);
+}
+void agent_reply_error(struct agent *a, const struct reply_to *to, int err, const char *text)
+{
+    struct msg_error_reply m = {.code = ""};
+    snprintf(m.code, sizeof m.code, "%s", err_name(err));
+    snprintf(m.text, sizeof m.text, "%s", text);
+    agent_reply(a, to, MSG_ERROR_REPLY, &m);
+}
+
+void agent_degraded(struct agent *a, enum severity severity, const char *component, const char *code, const char *text)
+{
+    struct fake_degradation *d = (struct fake_degradation *)(uintptr_t)fake_degraded(a, component, code);
+    if (d == NULL) {
+        must(a->n_degraded < sizeof a->degraded / sizeof a->degraded[0]);
+        d = &a->degraded[a->n_degraded++];
+    }
+    *d = (struct fake_degradation){.severity = severity, .raised = true};
+    snprintf(d->component, sizeof d->component, "%s", component);
+    snprintf(d->code, sizeof d->code, "%s", code);
+    snprintf(d->text, sizeof d->text, "%s", text);
+}
+void agent_degraded_clear(struct agent *a, const char *component, const char *code)
+{
+    for (size_t i = 0; i < a->n_degraded; i++)
+        if (strcmp(a->degraded[i].component, component) == 0 && strcmp(a->degraded[i].code, code) == 0)
+            a->degraded[i].raised = false;
+}
+double agent_market_speed(const struct agent *a) { return a->speed; }
+void agent_drained(struct agent *a) { a->drained = true; }
+void agent_restart(struct agent *a, const char *why) { (void)why; a->restarting = true; }
+void agent_fail(struct agent *a, const char *why) { (void)why; a->failed = true; }
 
 void agent_note(struct agent *a, uint16_t kind, const void *data, size_t len, bool sync)
 {
@@ -216,6 +281,8 @@ struct loop_timer *loop_timer_new(struct loop *l, int64_t first_ms, int64_t ever
 }
 void loop_timer_pause(struct loop_timer *t) { ((struct fake_timer *)t)->runs = false; }
 void loop_timer_resume(struct loop_timer *t) { ((struct fake_timer *)t)->runs = true; }
+void loop_timer_again(struct loop_timer *t, int64_t first_ms) { (void)first_ms; loop_timer_resume(t); }
+uv_loop_t *loop_uv(struct loop *l) { (void)l; return NULL; }
 
 /* Time passes, and every running timer fires once. */
 static inline void fake_pass_ms(struct agent *a, int64_t ms)

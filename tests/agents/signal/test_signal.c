@@ -510,6 +510,24 @@ START_TEST(the_probe_is_refused_on_a_real_venue)
 }
 END_TEST
 
+START_TEST(a_confirm_timeframe_that_is_not_longer_is_named_at_start)
+{
+    static const char *const pairs[][2] = {{"5m", "5m"}, {"15m", "5m"}, {"1h", "1m"}};
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        char why[CONFIG_WHY_MAX] = "", want[80];
+        s = calloc(1, sizeof *s);
+        a = fake_new(s);
+        fake_config(a, "primary_tf", pairs[i][0]);
+        fake_config(a, "confirm_tf", pairs[i][1]);
+        snprintf(want, sizeof want, "confirm_tf = %s must be longer than primary_tf = %s", pairs[i][1], pairs[i][0]);
+        ck_assert_int_eq(signals_init(a, why), ERR_CONFIG);
+        ck_assert_msg(strncmp(why, want, strlen(want)) == 0, "%s", why);
+        fake_destroy(a);
+        free(s);
+    }
+}
+END_TEST
+
 START_TEST(closed_trades_move_cascade_and_survive_a_crash)
 {
     struct agent *fresh;
@@ -555,4 +573,5 @@ TESTS("signal", is_ready_when_history_came_page_by_page, a_symbol_without_histor
       recovers_from_a_snapshot_with_a_batch_open, a_snapshot_cut_anywhere_is_refused_or_left_out,
       signals_of_a_batch_that_a_crash_cut_off_are_said_late_under_the_same_id,
       the_id_follows_from_the_decision_alone, the_probe_is_refused_on_a_real_venue,
+      a_confirm_timeframe_that_is_not_longer_is_named_at_start,
       closed_trades_move_cascade_and_survive_a_crash, the_state_counts_every_bar_at_its_gate)

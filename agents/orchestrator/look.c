@@ -1,0 +1,167 @@
+/* look - what state the system should be in; see orchestrator.h and machine.h
+ *
+ * Level-triggered: every LOOK_MS it looks at what is (heartbeats, the latch file, the operator's last
+ * word) and takes the event of the state machine that follows; nothing depends on having seen an edge.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "libagent/clock.h"
+#include "libagent/log.h"
+#include "libagent/timers.h"
+#include "proto/err.h"
+#include "proto/text.h"
+#include "proto/tm.h"
+
+#include "agents/orchestrator/orchestrator.h"
+
+#define HOLD_MS    3000     /* an agent not ready for so long holds trading */
+#define COME_MS    10000    /* at start-up one that has not come for so long is reported */
+#define HUNG_MS    5000     /* silent for so long while its process lives: killed */
+#define LATCH_FILE "STOP"
+
+int orch_event(struct agent *a, enum machine_event ev, const char *reason)
+{
+    struct orchestrator *o = agent_state(a);
+    enum system_state was = (enum system_state)o->kept.state, now;
+    if (machine_next(was, ev, &now) < 0) {
+        log_info("state.refused", LOG_S("state", system_state_name(was)),
+                 LOG_S("on", machine_event_name(ev)), LOG_S("reason", reason));
+        return ERR_WRONG_STATE;
+    }
+    o->kept.state = (int32_t)now;
+    o->kept.held = ev == EV_HOLD;
+    snprintf(o->kept.reason, sizeof o->kept.reason, "%s", reason);
+    orch_keep(a);
+    if (was != now)
+        log_info("state", LOG_S("was", system_state_name(was)), LOG_S("now", system_state_name(now)),
+                 LOG_S("on", machine_event_name(ev)), LOG_S("reason", reason));
+    orch_publish_state(a);
+    return ERR_OK;
+}
+
+void orch_emergency(struct agent *a, const char *cause, const char *text)
+{
+    struct msg_emergency_stop m = {.close_positions = true};
+    TEXT_COPY(m.cause, cause);
+    TEXT_COPY(m.text, text);
+    agent_publish(a, TOPIC_EMERGENCY_STOP, NULL, MSG_EMERGENCY_STOP, &m, NULL);
+    orch_event(a, EV_EMERGENCY, text);
+}
+
+/* Only "no such file" means that there is no latch. */
+static bool latch_is_set(void)
+{
+    struct stat st;
+    return lstat(LATCH_FILE, &st) == 0 || errno != ENOENT;
+}
+
+/* An agent that ends again and again: trading pauses until the operator resumes it, at twice as many everything
+ * stops.  True while one does: nothing enters trading then. */
+static bool check_restarts(struct agent *a, int64_t now_ns)
+{
+    struct orchestrator *o = agent_state(a);
+    int64_t most = config_int(agent_config(a), CFG_restart_max);
+    int64_t window_s = config_int(agent_config(a), CFG_restart_window_s);
+    bool often = false;
+    for (int i = 0; i < REGISTRY_AGENTS; i++) {
+        const char *name = party_name((enum party)i);
+        int n = registry_restarts(&o->registry, (enum party)i, window_s * NS_PER_S, now_ns);
+        if (most == 0 || n < most) {
+            agent_degraded_clear(a, name, "RESTARTS");
+            continue;
+        }
+        char text[96];
+        snprintf(text, sizeof text, "%s restarted %d times in %lld s", name, n, (long long)window_s);
+        often = true;
+        agent_degraded(a, n < 2 * most ? SEVERITY_HIGH : SEVERITY_CRITICAL, name, "RESTARTS", text);
+        if (n >= 2 * most && o->kept.state != SYS_EMERGENCY_STOP) {
+            orch_emergency(a, "RESTARTS", text);
+        } else if (o->kept.state == SYS_TRADING || (o->kept.state == SYS_PAUSED && o->kept.held)) {
+            o->kept.commanded = 1;      /* stays paused until the operator says otherwise */
+            o->kept.last_verb = VERB_PAUSE;
+            orch_event(a, EV_PAUSE, text);
+        }
+    }
+    return often;
+}
+
+/* A process that lives and says nothing is stuck or stopped; its own watchdog cannot help a stopped one.
+ * Killed, the process manager starts it again.  Only a process that is what its heartbeat said it was. */
+static void kill_hung(const struct registry *r, int64_t after_ns, int64_t now_ns)
+{
+    for (int i = 0; i < REGISTRY_AGENTS; i++) {
+        const struct member *m = &r->members[i];
+        if (i == AGENT_ORCHESTRATOR || m->pid <= 0 || m->life != LIFE_DOWN || now_ns - m->heard_ns < after_ns)
+            continue;
+        char path[64], exe[256], name[64];
+        snprintf(path, sizeof path, "/proc/%lld/exe", (long long)m->pid);
+        snprintf(name, sizeof name, "/enigma-%s", party_name((enum party)i));
+        ssize_t n = readlink(path, exe, sizeof exe - 1);
+        size_t len = strlen(name);
+        if (n < (ssize_t)len || memcmp(exe + n - len, name, len) != 0)
+            continue;
+        log_error("agent.hung", LOG_S("name", party_name((enum party)i)), LOG_I("pid", m->pid),
+                  LOG_S("action", "killed, to be started again"));
+        kill((pid_t)m->pid, SIGKILL);
+    }
+}
+
+/* Says who is not there, until he is. */
+static void report_missing(struct agent *a, int64_t now_ns)
+{
+    struct orchestrator *o = agent_state(a);
+    bool starting = o->kept.state == SYS_INITIALIZING;
+    int64_t grace_ns = agent_scaled_ms(a, starting ? COME_MS : HOLD_MS) * NS_PER_MS;
+    for (int i = 0; i < REGISTRY_AGENTS; i++) {
+        const char *name = party_name((enum party)i);
+        char text[96];
+        bool missing = registry_is_missing(&o->registry, (enum party)i, grace_ns, now_ns);
+        if (starting && o->registry.members[i].life != LIFE_DOWN)
+            missing = false;            /* it is there and warms up */
+        snprintf(text, sizeof text, "%s is not ready", name);
+        if (missing)
+            agent_degraded(a, SEVERITY_HIGH, name, "AGENT_DOWN", text);
+        else if (!registry_is_missing(&o->registry, (enum party)i, 0, now_ns))
+            agent_degraded_clear(a, name, "AGENT_DOWN");
+    }
+}
+
+/* What follows from what is, in order of weight. */
+void orch_look(void *arg)
+{
+    struct agent *a = arg;
+    struct orchestrator *o = agent_state(a);
+    int64_t now = mono_now().ns;
+    bool changed = registry_update(&o->registry, agent_scaled_ms(a, DEAD_MS) * NS_PER_MS, now);
+    if (o->kept.state == SYS_SHUTDOWN)
+        return;                         /* they are meant to end */
+
+    o->latch = latch_is_set();
+    if (o->latch && o->kept.state != SYS_EMERGENCY_STOP)
+        orch_emergency(a, "MANUAL", "the STOP file is there");
+    o->restarting = check_restarts(a, now);
+    kill_hung(&o->registry, agent_scaled_ms(a, HUNG_MS) * NS_PER_MS, now);
+    report_missing(a, now);
+
+    bool ready = registry_all_ready(&o->registry);
+    bool wish = machine_wants_trading(o->kept.commanded, (enum verb)o->kept.last_verb, o->latch) && !o->restarting;
+    if (o->kept.state == SYS_INITIALIZING && ready)
+        orch_event(a, EV_STARTED, "all agents are ready");
+    if (o->kept.state == SYS_READY && ready && wish)
+        orch_event(a, EV_BEGIN, "all agents are ready");
+    enum party missing = registry_missing(&o->registry, agent_scaled_ms(a, HOLD_MS) * NS_PER_MS, now);
+    if (o->kept.state == SYS_TRADING && missing != AGENT_COUNT) {
+        char text[96];
+        snprintf(text, sizeof text, "%s is not ready", party_name(missing));
+        orch_event(a, EV_HOLD, text);
+    }
+    if (o->kept.state == SYS_PAUSED && o->kept.held && ready && wish)
+        orch_event(a, EV_RELEASE, "all agents are ready again");
+    if (changed)
+        orch_publish_state(a);
+}

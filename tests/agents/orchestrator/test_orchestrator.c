@@ -1,0 +1,687 @@
+/* The orchestrator's handlers and its look at what is, behind a skeleton, a clock and a Redis of the test. */
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/agents/fake_agent.h"
+#include "tests/runner.h"
+
+#include "agents/orchestrator/orchestrator.h"
+#include "libagent/clock.h"
+#include "libagent/timers.h"
+#include "proto/text.h"
+#include "proto/tm.h"
+
+static struct orchestrator *o;
+static struct agent *a;
+static char dir[64];
+static int64_t epochs[REGISTRY_AGENTS];
+
+/* ---- libagent/clock.h: both clocks are the test's ---- */
+
+int64_t wall_ns(void) { return a != NULL ? a->now_ns : 0; }
+struct mono mono_now(void) { return (struct mono){wall_ns() - INT64_C(1600000000000000000)}; }
+struct mono mono_after_ms(int64_t ms) { return (struct mono){mono_now().ns + ms * NS_PER_MS}; }
+int64_t mono_left_ms(struct mono deadline) { return (deadline.ns - mono_now().ns) / NS_PER_MS; }
+bool mono_past(struct mono deadline) { return deadline.ns <= mono_now().ns; }
+
+/* ---- libagent/store.h, queue.h: a Redis that the test takes up and down ---- */
+
+static struct store_options store_seen;
+static enum store_state store_now;
+static char queued[512][40];
+static int n_queued;
+static struct queue_reaped reaped;
+
+int store_open(const struct store_options *options, struct store **ret)
+{
+    store_seen = *options;
+    *ret = (struct store *)(void *)&store_seen;
+    return ERR_OK;
+}
+void store_close(struct store **s) { *s = NULL; }
+enum store_state store_state(const struct store *s) { (void)s; return store_now; }
+const char *store_state_text(enum store_state state) { (void)state; return "as the test says"; }
+void store_set(struct store *s, const char *key, const void *value, size_t len, store_done *done, void *arg)
+{
+    (void)s, (void)key, (void)value, (void)len;
+    done(arg, ERR_OK);
+}
+struct queue *queue_new(struct store *s, int limit) { (void)limit; return (struct queue *)(void *)s; }
+void queue_destroy(struct queue **q) { *q = NULL; }
+void queue_add(struct queue *q, const char *id, int priority, const void *payload, size_t len, queue_done_fn *done,
+               void *arg)
+{
+    (void)q, (void)priority, (void)payload, (void)len;
+    for (int i = 0; i < n_queued; i++)
+        if (strcmp(queued[i], id) == 0) {
+            done(arg, ERR_DUPLICATE);
+            return;
+        }
+    snprintf(queued[n_queued++], sizeof queued[0], "%s", id);
+    done(arg, ERR_OK);
+}
+void queue_reap(struct queue *q, queue_reaped_fn *done, void *arg)
+{
+    (void)q;
+    done(arg, ERR_OK, &reaped);
+    reaped = (struct queue_reaped){.dead = 0};
+}
+void queue_count(struct queue *q, queue_counts_fn *done, void *arg)
+{
+    const struct queue_counts counts = {.queued = {n_queued}};
+    (void)q;
+    done(arg, ERR_OK, &counts);
+}
+
+static void set_store(enum store_state state)
+{
+    store_now = state;
+    store_seen.changed(a, state);
+}
+
+/* ---- the system around it ---- */
+
+static void begin(void)
+{
+    snprintf(dir, sizeof dir, "/tmp/enigma-orch-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    ck_assert_int_eq(chdir(dir), 0);
+    char why[CONFIG_WHY_MAX];
+    o = calloc(1, sizeof *o);
+    a = fake_new(o);
+    store_now = STORE_NO_SERVER;
+    ck_assert_int_eq(orch_init(a, why), ERR_OK);
+    orch_start(a);
+    for (int i = 0; i < REGISTRY_AGENTS; i++)
+        epochs[i] = 1;
+}
+
+/* The process is killed (or has ended) and starts again with what its notes say. */
+static void restart(void)
+{
+    char why[CONFIG_WHY_MAX];
+    struct agent *was = a;
+    orch_fini(a);
+    free(o);
+    fake_timers_n = 0;
+    o = calloc(1, sizeof *o);
+    a = fake_new(o);
+    a->now_ns = was->now_ns;
+    ck_assert_int_eq(orch_init(a, why), ERR_OK);
+    for (size_t i = 0; i < was->n_notes; i++) {
+        ck_assert_int_eq(orch_note(a, was->notes[i].kind, was->notes[i].data, was->notes[i].len), ERR_OK);
+        a->notes[a->n_notes++] = (struct fake_note){
+            .kind = was->notes[i].kind, .data = fake_copy(was->notes[i].data, was->notes[i].len),
+            .len = was->notes[i].len,
+        };
+    }
+    fake_destroy(was);
+    orch_start(a);
+}
+
+static void finish(void)
+{
+    orch_fini(a);
+    fake_destroy(a);
+    free(o);
+    unlink("STOP");
+    unlink("state.json");
+    ck_assert_int_eq(rmdir(dir), 0);
+}
+
+static void beat_as(enum party who, enum life life)
+{
+    const struct msg_agent_hb hb = {.life = life};
+    a->epoch = (uint32_t)epochs[who];
+    fake_tell(a, orch_on_heartbeat, who, MSG_AGENT_HB, &hb);
+}
+
+/* All but `absent` say that they are active; time passes in steps of heartbeats. */
+static void live_without(enum party absent, int64_t ms)
+{
+    for (int64_t t = 0; t <= ms; t += HEARTBEAT_MS) {
+        for (int i = 0; i < REGISTRY_AGENTS; i++)
+            if (i != AGENT_ORCHESTRATOR && i != (int)absent)
+                beat_as((enum party)i, LIFE_ACTIVE);
+        orch_look(a);
+        if (t < ms)
+            a->now_ns += HEARTBEAT_MS * NS_PER_MS;
+    }
+}
+
+static void live(int64_t ms)
+{
+    live_without(AGENT_COUNT, ms);
+}
+
+static void die_at_once(enum party who, int times)
+{
+    epochs[who] += times;
+    beat_as(who, LIFE_STARTING);
+}
+
+static const char *state(void)
+{
+    return system_state_name((enum system_state)o->kept.state);
+}
+
+/* The operator says it; the answer. */
+static const struct msg_operator_reply *order(enum verb verb)
+{
+    const struct msg_operator_command m = {.verb = verb, .reason = "because"};
+    fake_forget(a);
+    fake_tell(a, orch_on_command, AGENT_OPERATOR, MSG_OPERATOR_COMMAND, &m);
+    ck_assert_uint_eq(fake_count(a, MSG_OPERATOR_REPLY), 1);
+    return fake_heard(a, MSG_OPERATOR_REPLY, 0);
+}
+
+START_TEST(trades_when_all_are_ready_and_not_before)
+{
+    begin();
+    live_without(AGENT_OPTIMIZER, 2000);
+    ck_assert_str_eq(state(), "INITIALIZING");
+    live(0);
+    ck_assert_str_eq(state(), "TRADING");
+    ck_assert_ptr_nonnull(fake_heard(a, MSG_STATE_UNIFIED, 0));
+    finish();
+}
+END_TEST
+
+START_TEST(one_that_never_comes_is_named_after_a_while)
+{
+    begin();
+    live_without(AGENT_RISK, 9000);
+    ck_assert_ptr_null(fake_degraded(a, "risk", "AGENT_DOWN"));
+    live_without(AGENT_RISK, 2000);
+    ck_assert_str_eq(state(), "INITIALIZING");
+    ck_assert_int_eq(fake_degraded(a, "risk", "AGENT_DOWN")->severity, SEVERITY_HIGH);
+    ck_assert_ptr_null(fake_degraded(a, "data", "AGENT_DOWN"));
+    live(0);
+    ck_assert_ptr_null(fake_degraded(a, "risk", "AGENT_DOWN"));
+    ck_assert_str_eq(state(), "TRADING");
+    finish();
+}
+END_TEST
+
+START_TEST(holds_while_one_is_away_and_goes_on_when_it_is_back)
+{
+    begin();
+    live(1000);
+    live_without(AGENT_DATA, 2000);
+    ck_assert_str_eq(state(), "TRADING");
+    live_without(AGENT_DATA, 3500);
+    ck_assert_str_eq(state(), "PAUSED");
+    ck_assert_str_eq(o->kept.reason, "data is not ready");
+    ck_assert_ptr_nonnull(fake_degraded(a, "data", "AGENT_DOWN"));
+    live(0);
+    ck_assert_str_eq(state(), "TRADING");
+    ck_assert_ptr_null(fake_degraded(a, "data", "AGENT_DOWN"));
+    finish();
+}
+END_TEST
+
+START_TEST(each_that_is_away_is_named_and_cleared_by_itself)
+{
+    begin();
+    live(1000);
+    live_without(AGENT_DATA, 6000);
+    for (int64_t t = 0; t < 6000; t += HEARTBEAT_MS) {
+        for (int i = 0; i < REGISTRY_AGENTS; i++)
+            if (i != AGENT_ORCHESTRATOR && i != AGENT_RISK)
+                beat_as((enum party)i, LIFE_ACTIVE);
+        orch_look(a);
+        a->now_ns += HEARTBEAT_MS * NS_PER_MS;
+    }
+    ck_assert_ptr_null(fake_degraded(a, "data", "AGENT_DOWN"));
+    ck_assert_ptr_nonnull(fake_degraded(a, "risk", "AGENT_DOWN"));
+    finish();
+}
+END_TEST
+
+START_TEST(a_hold_is_not_released_against_the_operators_pause)
+{
+    begin();
+    live(1000);
+    live_without(AGENT_DATA, 6000);
+    ck_assert(order(VERB_PAUSE)->accepted);
+    live(1000);
+    ck_assert_str_eq(state(), "PAUSED");
+    ck_assert(order(VERB_RESUME)->accepted);
+    ck_assert_str_eq(state(), "TRADING");
+    finish();
+}
+END_TEST
+
+START_TEST(resume_is_refused_while_one_is_away)
+{
+    begin();
+    live(1000);
+    live_without(AGENT_DATA, 6000);
+    ck_assert(!order(VERB_RESUME)->accepted);
+    ck_assert_str_eq(state(), "PAUSED");
+    finish();
+}
+END_TEST
+
+START_TEST(only_the_operator_commands)
+{
+    const struct msg_operator_command m = {.verb = VERB_FLATTEN};
+    begin();
+    live(1000);
+    fake_tell(a, orch_on_command, AGENT_RISK, MSG_OPERATOR_COMMAND, &m);
+    const struct msg_operator_reply *reply = fake_heard(a, MSG_OPERATOR_REPLY, 0);
+    ck_assert(!reply->accepted);
+    ck_assert_ptr_null(fake_heard(a, MSG_OPERATOR_COMMAND, 0));
+    ck_assert_str_eq(state(), "TRADING");
+    finish();
+}
+END_TEST
+
+START_TEST(a_verb_that_the_state_does_not_allow_is_refused_and_not_passed_on)
+{
+    begin();
+    ck_assert(!order(VERB_FLATTEN)->accepted);
+    ck_assert_ptr_null(fake_heard(a, MSG_OPERATOR_COMMAND, 0));
+    ck_assert_str_eq(state(), "INITIALIZING");
+    ck_assert(!o->kept.commanded);
+    finish();
+}
+END_TEST
+
+START_TEST(stop_leads_to_ready_and_stays_there_over_a_restart)
+{
+    begin();
+    live(1000);
+    ck_assert(order(VERB_STOP)->accepted);
+    ck_assert_ptr_nonnull(fake_heard(a, MSG_OPERATOR_COMMAND, 0));
+    live(1000);
+    ck_assert_str_eq(state(), "READY");
+    restart();
+    live(1000);
+    ck_assert_str_eq(state(), "READY");
+    orch_drain(a);
+    ck_assert(a->drained);
+    ck_assert_str_eq(state(), "SHUTDOWN");
+    restart();
+    live(1000);
+    ck_assert_str_eq(state(), "READY");
+    ck_assert(order(VERB_RESUME)->accepted);
+    ck_assert_str_eq(state(), "TRADING");
+    finish();
+}
+END_TEST
+
+START_TEST(killed_in_trading_it_holds_until_all_are_heard_again)
+{
+    begin();
+    live(1000);
+    restart();
+    ck_assert_str_eq(state(), "PAUSED");
+    live_without(AGENT_RISK, 1000);
+    ck_assert_str_eq(state(), "PAUSED");
+    live(0);
+    ck_assert_str_eq(state(), "TRADING");
+    finish();
+}
+END_TEST
+
+START_TEST(the_stop_file_is_an_emergency_and_forbids_to_resume)
+{
+    begin();
+    live(1000);
+    FILE *f = fopen("STOP", "w");
+    ck_assert_ptr_nonnull(f);
+    fclose(f);
+    live(0);
+    ck_assert_str_eq(state(), "EMERGENCY_STOP");
+    const struct msg_emergency_stop *m = fake_heard(a, MSG_EMERGENCY_STOP, 0);
+    ck_assert_str_eq(m->cause, "MANUAL");
+    ck_assert(m->close_positions);
+    ck_assert(!order(VERB_RESUME)->accepted);
+    unlink("STOP");
+    live(0);
+    ck_assert(order(VERB_RESUME)->accepted);
+    ck_assert_str_eq(state(), "READY");
+    live(1000);
+    ck_assert_str_eq(state(), "READY");             /* that needs another resume */
+    ck_assert(order(VERB_RESUME)->accepted);
+    ck_assert_str_eq(state(), "TRADING");
+    finish();
+}
+END_TEST
+
+static void emergency_by_risk(void)
+{
+    const struct msg_emergency_stop m = {.cause = "DRAWDOWN", .text = "the day's loss", .close_positions = true};
+    fake_tell(a, orch_on_emergency, AGENT_RISK, MSG_EMERGENCY_STOP, &m);
+    ck_assert_str_eq(state(), "EMERGENCY_STOP");
+}
+
+/* Stopped in order, the run's end took the emergency with it, and the next start went on trading. */
+START_TEST(an_emergency_outlives_a_kill_and_an_orderly_stop)
+{
+    begin();
+    live(1000);
+    emergency_by_risk();
+    restart();
+    live(1000);
+    ck_assert_str_eq(state(), "EMERGENCY_STOP");
+    orch_drain(a);
+    ck_assert(a->drained);
+    restart();
+    live(1000);
+    ck_assert_str_eq(state(), "EMERGENCY_STOP");
+    ck_assert_str_eq(o->kept.reason, "DRAWDOWN: the day's loss");
+    finish();
+}
+END_TEST
+
+START_TEST(five_restarts_pause_until_the_operator_resumes)
+{
+    begin();
+    live(1000);
+    for (int i = 0; i < 4; i++)
+        die_at_once(AGENT_SIGNAL, 1);
+    live(0);
+    ck_assert_str_eq(state(), "TRADING");
+    ck_assert_ptr_null(fake_degraded(a, "signal", "RESTARTS"));
+    die_at_once(AGENT_SIGNAL, 1);
+    live(0);
+    ck_assert_str_eq(state(), "PAUSED");
+    ck_assert_str_eq(o->kept.reason, "signal restarted 5 times in 60 s");
+    ck_assert_int_eq(fake_degraded(a, "signal", "RESTARTS")->severity, SEVERITY_HIGH);
+    ck_assert(!order(VERB_RESUME)->accepted);       /* it would be paused again at once */
+    live(61000);
+    ck_assert_str_eq(state(), "PAUSED");
+    ck_assert_ptr_null(fake_degraded(a, "signal", "RESTARTS"));
+    ck_assert(order(VERB_RESUME)->accepted);
+    ck_assert_str_eq(state(), "TRADING");
+    finish();
+}
+END_TEST
+
+START_TEST(restarts_of_different_agents_do_not_add_up)
+{
+    begin();
+    live(1000);
+    die_at_once(AGENT_SIGNAL, 4);
+    die_at_once(AGENT_DATA, 4);
+    live(0);
+    ck_assert_str_eq(state(), "TRADING");
+    finish();
+}
+END_TEST
+
+/* The storm holds trading first (nobody is ready): that hold is not to be released between two deaths. */
+START_TEST(a_storm_while_held_is_not_released_by_the_agents_return)
+{
+    begin();
+    live(1000);
+    live_without(AGENT_SIGNAL, 6000);
+    ck_assert_str_eq(state(), "PAUSED");
+    die_at_once(AGENT_SIGNAL, 5);
+    fake_forget(a);
+    live(1000);
+    ck_assert_str_eq(state(), "PAUSED");
+    for (size_t i = 0; i < fake_count(a, MSG_STATE_UNIFIED); i++) {
+        const struct msg_state_unified *m = fake_heard(a, MSG_STATE_UNIFIED, i);
+        ck_assert_int_ne(m->system_state, SYS_TRADING);
+    }
+    finish();
+}
+END_TEST
+
+START_TEST(a_storm_at_start_keeps_it_out_of_trading)
+{
+    begin();
+    beat_as(AGENT_SIGNAL, LIFE_STARTING);
+    die_at_once(AGENT_SIGNAL, 6);
+    live(1000);
+    ck_assert_str_eq(state(), "READY");
+    live(61000);
+    ck_assert_str_eq(state(), "TRADING");
+    finish();
+}
+END_TEST
+
+START_TEST(ten_restarts_are_an_emergency_told_once)
+{
+    begin();
+    live(1000);
+    die_at_once(AGENT_SIGNAL, 10);
+    live(1000);
+    ck_assert_str_eq(state(), "EMERGENCY_STOP");
+    ck_assert_uint_eq(fake_count(a, MSG_EMERGENCY_STOP), 1);
+    const struct msg_emergency_stop *m = fake_heard(a, MSG_EMERGENCY_STOP, 0);
+    ck_assert_str_eq(m->cause, "RESTARTS");
+    ck_assert_int_eq(fake_degraded(a, "signal", "RESTARTS")->severity, SEVERITY_CRITICAL);
+    finish();
+}
+END_TEST
+
+START_TEST(the_largest_limit_can_be_reached)
+{
+    begin();
+    fake_config(a, "restart_max", "100");
+    live(1000);
+    die_at_once(AGENT_SIGNAL, 99);
+    live(0);
+    ck_assert_str_eq(state(), "TRADING");
+    die_at_once(AGENT_SIGNAL, 1);
+    live(0);
+    ck_assert_str_eq(state(), "PAUSED");
+    die_at_once(AGENT_SIGNAL, 100);
+    live(0);
+    ck_assert_str_eq(state(), "EMERGENCY_STOP");
+    finish();
+}
+END_TEST
+
+START_TEST(restart_max_0_counts_nothing)
+{
+    begin();
+    fake_config(a, "restart_max", "0");
+    live(1000);
+    die_at_once(AGENT_SIGNAL, 1000);
+    live(0);
+    ck_assert_str_eq(state(), "TRADING");
+    finish();
+}
+END_TEST
+
+START_TEST(asked_for_restarts_are_not_counted)
+{
+    struct msg_operator_command m = {.verb = VERB_RESTART, .agent = "signal"};
+    begin();
+    live(1000);
+    for (int i = 0; i < 12; i++) {
+        fake_tell(a, orch_on_command, AGENT_OPERATOR, MSG_OPERATOR_COMMAND, &m);
+        ck_assert_int_eq(a->questions[a->n_questions - 1].to, AGENT_SIGNAL);
+        die_at_once(AGENT_SIGNAL, 1);
+    }
+    live(0);
+    ck_assert_str_eq(state(), "TRADING");
+    finish();
+}
+END_TEST
+
+/* Nobody else counts the orchestrator's restarts. */
+START_TEST(its_own_kills_are_counted_over_restarts)
+{
+    begin();
+    live(1000);
+    for (int i = 0; i < 4; i++)
+        restart();
+    live(1000);
+    ck_assert_str_eq(state(), "TRADING");
+    restart();
+    live(1000);
+    ck_assert_str_eq(state(), "PAUSED");
+    ck_assert_str_eq(o->kept.reason, "orchestrator restarted 5 times in 60 s");
+    ck_assert_ptr_nonnull(fake_degraded(a, "orchestrator", "RESTARTS"));
+    for (int i = 0; i < 5; i++)
+        restart();
+    live(0);
+    ck_assert_str_eq(state(), "EMERGENCY_STOP");
+    finish();
+}
+END_TEST
+
+START_TEST(its_orderly_restarts_and_those_long_past_are_not)
+{
+    begin();
+    live(1000);
+    for (int i = 0; i < 12; i++) {
+        orch_drain(a);
+        restart();
+    }
+    live(1000);
+    ck_assert_str_eq(state(), "TRADING");
+    for (int i = 0; i < 4; i++)
+        restart();
+    a->now_ns += 61 * NS_PER_S;
+    restart();
+    live(1000);
+    ck_assert_str_eq(state(), "TRADING");
+    finish();
+}
+END_TEST
+
+START_TEST(in_shutdown_nothing_is_alarmed)
+{
+    begin();
+    live(1000);
+    orch_drain(a);
+    fake_forget(a);
+    die_at_once(AGENT_SIGNAL, 20);
+    a->now_ns += 60 * NS_PER_S;
+    orch_look(a);
+    ck_assert_str_eq(state(), "SHUTDOWN");
+    ck_assert_uint_eq(fake_count(a, MSG_EMERGENCY_STOP), 0);
+    ck_assert_ptr_null(fake_degraded(a, "signal", "AGENT_DOWN"));
+    finish();
+}
+END_TEST
+
+START_TEST(a_snapshot_restores_everything_and_an_older_one_without_the_starts_too)
+{
+    void *data;
+    size_t len;
+    begin();
+    live(1000);
+    o->equity = dec_lit("9999.5");
+    TEXT_COPY(o->open[3], "XBTUSDTM");
+    restart();
+    live(1000);
+    orch_save(a, &data, &len);
+    struct orchestrator other = {.kept.state = SYS_SHUTDOWN};
+    a->state = &other;
+    ck_assert_int_eq(orch_load(a, data, len), ERR_OK);
+    ck_assert_int_eq(other.kept.state, SYS_TRADING);
+    ck_assert_int_eq(other.starts.n, 1);
+    other = (struct orchestrator){.kept.state = SYS_SHUTDOWN};
+    ck_assert_int_eq(orch_load(a, data, len - sizeof other.starts), ERR_OK);
+    ck_assert_int_eq(other.kept.state, SYS_TRADING);
+    ck_assert_int_eq(other.starts.n, 0);
+    ck_assert_int_eq(orch_load(a, data, len - 1), ERR_CORRUPT);
+    ck_assert_int_eq(orch_load(a, data, 0), ERR_CORRUPT);
+    a->state = o;
+    free(data);
+    finish();
+}
+END_TEST
+
+START_TEST(a_state_that_does_not_exist_is_refused)
+{
+    struct orch_kept kept = {.version = KEPT_VERSION, .state = SYS_COUNT};
+    begin();
+    ck_assert_int_eq(orch_note(a, NOTE_STATE, &kept, sizeof kept), ERR_CORRUPT);
+    kept.state = -1;
+    ck_assert_int_eq(orch_note(a, NOTE_STATE, &kept, sizeof kept), ERR_CORRUPT);
+    kept = (struct orch_kept){.version = KEPT_VERSION + 1};
+    ck_assert_int_eq(orch_note(a, NOTE_STATE, &kept, sizeof kept), ERR_VERSION);
+    ck_assert_int_eq(orch_note(a, NOTE_STATE, &kept, sizeof kept - 1), ERR_CORRUPT);
+    ck_assert_int_eq(orch_note(a, 99, &kept, sizeof kept), ERR_VERSION);
+    finish();
+}
+END_TEST
+
+/* ---- tasks ---- */
+
+static void tend(void)
+{
+    fake_pass_ms(a, 0);
+}
+
+START_TEST(asks_for_one_backtest_per_market_day_and_adds_it_again_when_redis_lost_it)
+{
+    begin();
+    live(1000);
+    a->market_ns = 20000 * NS_PER_DAY + 5;
+    tend();
+    tend();
+    ck_assert_uint_eq(o->tasks.n, 1);
+    ck_assert_int_eq(n_queued, 0);                  /* Redis is not there yet */
+    set_store(STORE_UP);
+    ck_assert_int_eq(n_queued, 1);
+    n_queued = 0;                                   /* it lost everything */
+    set_store(STORE_NO_SERVER);
+    ck_assert_ptr_nonnull(fake_degraded(a, "redis", "DOWN"));
+    set_store(STORE_UP);
+    ck_assert_ptr_null(fake_degraded(a, "redis", "DOWN"));
+    ck_assert_int_eq(n_queued, 1);
+    restart();
+    ck_assert_uint_eq(o->tasks.n, 1);               /* from the journal */
+    live(1000);
+    a->market_ns = 20001 * NS_PER_DAY;
+    a->now_ns += NS_PER_S;
+    tend();
+    ck_assert_uint_eq(o->tasks.n, 2);
+    finish();
+}
+END_TEST
+
+START_TEST(a_task_that_is_done_failed_or_dead_is_open_no_longer)
+{
+    begin();
+    live(1000);
+    set_store(STORE_UP);
+    static const enum task_state ends[] = {TASK_TAKEN, TASK_DONE, TASK_FAILED};
+    for (int i = 0; i < 3; i++) {
+        a->market_ns = (20000 + i) * NS_PER_DAY;
+        a->now_ns += NS_PER_S;
+        tend();
+        struct msg_task m = {.state = ends[i]};
+        TEXT_COPY(m.task_id, queued[n_queued - 1]);
+        fake_tell(a, orch_on_task, AGENT_OPTIMIZER, MSG_TASK, &m);
+    }
+    ck_assert_int_eq(n_queued, 3);
+    ck_assert_uint_eq(o->tasks.n, 1);               /* the one that is only taken */
+    fake_forget(a);
+    reaped.dead = 1;
+    snprintf(reaped.dead_ids[0], sizeof reaped.dead_ids[0], "%s", queued[0]);
+    tend();
+    const struct msg_task *dead = fake_heard(a, MSG_TASK, 0);
+    ck_assert_int_eq(dead->state, TASK_DEAD);
+    ck_assert_str_eq(dead->kind, "backtest");
+    ck_assert_uint_eq(o->tasks.n, 0);
+    restart();
+    ck_assert_uint_eq(o->tasks.n, 0);
+    finish();
+}
+END_TEST
+
+TESTS("orchestrator", trades_when_all_are_ready_and_not_before, one_that_never_comes_is_named_after_a_while,
+      holds_while_one_is_away_and_goes_on_when_it_is_back, each_that_is_away_is_named_and_cleared_by_itself,
+      a_hold_is_not_released_against_the_operators_pause, resume_is_refused_while_one_is_away,
+      only_the_operator_commands, a_verb_that_the_state_does_not_allow_is_refused_and_not_passed_on,
+      stop_leads_to_ready_and_stays_there_over_a_restart, killed_in_trading_it_holds_until_all_are_heard_again,
+      the_stop_file_is_an_emergency_and_forbids_to_resume, an_emergency_outlives_a_kill_and_an_orderly_stop,
+      five_restarts_pause_until_the_operator_resumes, restarts_of_different_agents_do_not_add_up,
+      a_storm_while_held_is_not_released_by_the_agents_return, a_storm_at_start_keeps_it_out_of_trading,
+      ten_restarts_are_an_emergency_told_once, the_largest_limit_can_be_reached, restart_max_0_counts_nothing,
+      asked_for_restarts_are_not_counted, its_own_kills_are_counted_over_restarts,
+      its_orderly_restarts_and_those_long_past_are_not, in_shutdown_nothing_is_alarmed,
+      a_snapshot_restores_everything_and_an_older_one_without_the_starts_too, a_state_that_does_not_exist_is_refused,
+      asks_for_one_backtest_per_market_day_and_adds_it_again_when_redis_lost_it,
+      a_task_that_is_done_failed_or_dead_is_open_no_longer)
