@@ -11,7 +11,7 @@ Made by `deploy/config-doc.sh` from `proto/config.def`: change the list, then ru
 
 A key is set in `etc/enigma.conf` of the instance (`name = value`, one a line, `#` begins a comment), in the
 environment (`ENIGMA_NAME`), or on an agent's command line (`--name value`, with `-` for `_`); later wins in
-that order. Unknown keys, keys given twice and values out of range are errors that name file and line.
+that order, but a limit (*Reload* TIGHTEN) that two of them give differently is an error. Unknown keys, keys given twice and values out of range are errors that name file and line.
 `enigma config` shows the values in force and where each comes from; `enigma config --check FILE` checks a
 file.
 

@@ -549,6 +549,14 @@ static int read_options(struct agent *a, int argc, char **argv, char why[CONFIG_
     return -1;
 }
 
+/* The place is part of the source's name, so that a limit given twice is found. */
+static int set_argument(struct config *c, int i, char **argv, char why[CONFIG_WHY_MAX])
+{
+    char source[40];
+    snprintf(source, sizeof source, "command line, argument %d", i);
+    return config_set(c, argv[i] + 2, argv[i + 1], source, why);
+}
+
 static int read_config(struct agent *a, int argc, char **argv, char why[CONFIG_WHY_MAX])
 {
     a->config = config_new();
@@ -558,7 +566,7 @@ static int read_config(struct agent *a, int argc, char **argv, char why[CONFIG_W
         err = config_read_env(a->config, environ, why);
     for (int i = 1; err == ERR_OK && i + 1 < argc; i += 2)
         if (strcmp(argv[i], "-i") != 0 && strcmp(argv[i], "--instance") != 0)
-            err = config_set(a->config, argv[i] + 2, argv[i + 1], "command line", why);
+            err = set_argument(a->config, i, argv, why);
     if (err == ERR_OK)
         err = config_check(a->config, why);
     if (err == ERR_OK) {

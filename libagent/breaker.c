@@ -1,9 +1,7 @@
 /* breaker - see breaker.h */
 #include "libagent/breaker.h"
 
-#define OPEN_NS (BREAKER_OPEN_MS * INT64_C(1000000))
-
-/* Each request asks first; TRIPPED is the last failure of the row, OVER is asking after OPEN_NS. */
+/* Each request asks first; TRIPPED is the last failure of the row, OVER is asking after open_ns. */
 enum event { EV_ASK, EV_OVER, EV_SUCCESS, EV_FAILURE, EV_TRIPPED, EVENTS };
 
 /* Answers that come late, to requests from before it opened, change nothing: OPEN stays OPEN. */
@@ -27,7 +25,9 @@ static const struct row { enum breaker_state next; bool allow; } table[BREAKER_S
 
 void breaker_init(struct breaker *b, int64_t now_ns)
 {
-    *b = (struct breaker){.state = BREAKER_CLOSED, .since_ns = now_ns};
+    *b = (struct breaker){
+        .state = BREAKER_CLOSED, .since_ns = now_ns, .open_ns = BREAKER_OPEN_MS * INT64_C(1000000),
+    };
 }
 
 static bool apply(struct breaker *b, enum event ev, int64_t now_ns)
@@ -44,7 +44,7 @@ static bool apply(struct breaker *b, enum event ev, int64_t now_ns)
 
 bool breaker_allow(struct breaker *b, int64_t now_ns)
 {
-    return apply(b, now_ns - b->since_ns >= OPEN_NS ? EV_OVER : EV_ASK, now_ns);
+    return apply(b, now_ns - b->since_ns >= b->open_ns ? EV_OVER : EV_ASK, now_ns);
 }
 
 void breaker_success(struct breaker *b, int64_t now_ns)

@@ -1,6 +1,6 @@
 /* breaker - circuit breaker: after repeated failures, leave the other end alone for a while.
  *
- *             BREAKER_FAILURES in a row              BREAKER_OPEN_MS over, someone asks
+ *             BREAKER_FAILURES in a row              open_ns over, someone asks
  *    CLOSED ----------------------------> OPEN ----------------------------------> HALF_OPEN
  *      ^                                   ^                                          |  |
  *      |                                   +------------- the probe failed -----------+  |
@@ -9,7 +9,7 @@
  * CLOSED     everything passes
  * OPEN       nothing passes
  * HALF_OPEN  one probe is under way; nothing else passes.  A probe that is never answered counts as
- *            failed after another BREAKER_OPEN_MS.
+ *            failed after another open_ns.
  *
  * Time:    any monotonic clock's ns.   Threads: pure functions of their arguments.
  */
@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 #define BREAKER_FAILURES 5
-#define BREAKER_OPEN_MS  60000
+#define BREAKER_OPEN_MS  60000     /* the preset of open_ns */
 
 enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN, BREAKER_STATES };
 
@@ -28,6 +28,7 @@ struct breaker {
     enum breaker_state state;
     int failures;               /* in a row, while CLOSED */
     int64_t since_ns;           /* when the state began */
+    int64_t open_ns;            /* how long it stays open; may be set after breaker_init */
     int64_t opened;             /* how often */
 };
 

@@ -16,8 +16,11 @@
 
 #include "proto/err.h"
 #include "proto/hash.h"
+#include "proto/mp.h"
 
 #include "libagent/config.h"
+
+#define ENV_NAME_MAX 64
 
 struct value {
     char *text;
@@ -105,17 +108,18 @@ static int split_words(struct value *v)
 static int check_number(const struct config_key *k, struct value *v, const char *source, char *why)
 {
     if (parse_number(v->text, &v->dec) < 0)
-        return complain(why, "%s: %s = \"%s\" is not a plain number (such as %s)", source, k->name,
+        return complain(why, "%s: %s = \"%.40s\" is not a plain number (such as %s)", source, k->name,
                         v->text, k->def);
+    const char *blank = *k->unit != '\0' ? " " : "";
     int64_t n;
     if (k->type == KEY_INT && dec_to_int(v->dec, &n) < 0)
-        return complain(why, "%s: %s = %s must be a whole number", source, k->name, v->text);
+        return complain(why, "%s: %s = %.40s must be a whole number", source, k->name, v->text);
     if (*k->min != '\0' && dec_lt(v->dec, dec_lit(k->min)))
-        return complain(why, "%s: %s = %s is below its limit of %s %s", source, k->name, v->text,
-                        k->min, k->unit);
+        return complain(why, "%s: %s = %.40s is below its limit of %s%s%s; raise it", source, k->name,
+                        v->text, k->min, blank, k->unit);
     if (*k->max != '\0' && dec_gt(v->dec, dec_lit(k->max)))
-        return complain(why, "%s: %s = %s is above its limit of %s %s", source, k->name, v->text,
-                        k->max, k->unit);
+        return complain(why, "%s: %s = %.40s is above its limit of %s%s%s; lower it", source, k->name,
+                        v->text, k->max, blank, k->unit);
     return ERR_OK;
 }
 
@@ -124,23 +128,26 @@ static int check_value(const struct config_key *k, struct value *v, const char *
     for (const char *p = v->text; *p != '\0'; p++)
         if (iscntrl((unsigned char)*p))
             return complain(why, "%s: %s holds a control character; remove it", source, k->name);
+    if (!mp_text_ok(v->text, strlen(v->text)))
+        return complain(why, "%s: %s is not UTF-8; write it anew", source, k->name);
     switch (k->type) {
     case KEY_BOOL:
         if (parse_bool(v->text, &v->flag) < 0)
-            return complain(why, "%s: %s = \"%s\" must be true or false", source, k->name, v->text);
+            return complain(why, "%s: %s = \"%.40s\" must be true or false", source, k->name, v->text);
         return ERR_OK;
     case KEY_STR:
     case KEY_LIST:
         if (*k->max != '\0' && strlen(v->text) > (size_t)atol(k->max))
-            return complain(why, "%s: %s is longer than its limit of %s characters", source,
+            return complain(why, "%s: %s is longer than its limit of %s characters; shorten it", source,
                             k->name, k->max);
         if (k->type == KEY_STR)
             return ERR_OK;
         switch (split_words(v)) {
         case ERR_SIZE:
-            return complain(why, "%s: %s has more than %d words", source, k->name, CONFIG_LIST_MAX);
+            return complain(why, "%s: %s has more than its limit of %d words; remove some", source, k->name,
+                            CONFIG_LIST_MAX);
         case ERR_DUPLICATE:
-            return complain(why, "%s: %s names a word twice: %s", source, k->name, v->text);
+            return complain(why, "%s: %s names a word twice: %.100s; remove one", source, k->name, v->text);
         }
         return ERR_OK;
     default:
@@ -162,10 +169,23 @@ static int find_key(const char *name, enum cfg *ret)
     return ERR_UNKNOWN;
 }
 
+/* A limit that two sources give differently is nobody's: the later one would silently loosen what somebody
+ * else tightened. */
+static int check_conflict(const struct config_key *k, const struct value *was, const struct value *v, char *why)
+{
+    if (k->reload != RELOAD_TIGHTEN || was->text == NULL || strcmp(was->source, "default") == 0 ||
+        strcmp(was->source, v->source) == 0 || dec_eq(was->dec, v->dec))
+        return ERR_OK;
+    return complain(why, "%s: %s = %.24s contradicts %.24s (%s); a limit has one value: remove one",
+                    v->source, k->name, v->text, was->text, was->source);
+}
+
 static int set(struct config *c, enum cfg key, const char *text, const char *source, char *why)
 {
     struct value v = {.text = copy(text), .source = copy(source)};
     int err = check_value(&config_keys[key], &v, source, why);
+    if (err == ERR_OK)
+        err = check_conflict(&config_keys[key], &c->values[key], &v, why);
     if (err < 0) {
         value_fini(&v);
         return err;
@@ -322,11 +342,8 @@ static int set_from_env(struct config *c, const char *name, const char *value, c
     }
     if (strncmp(name, "ENIGMA_", 7) != 0)
         return ERR_OK;
-    char lower[64];
-    size_t n = strlen(name + 7);
-    if (n >= sizeof lower)
-        return complain(why, "%s: unknown key; unset it", source);
-    for (size_t i = 0; i <= n; i++)
+    char lower[ENV_NAME_MAX];
+    for (size_t i = 0; i <= strlen(name + 7); i++)
         lower[i] = (char)tolower((unsigned char)name[7 + i]);
     return config_set(c, lower, value, source, why);
 }
@@ -334,12 +351,12 @@ static int set_from_env(struct config *c, const char *name, const char *value, c
 int config_read_env(struct config *c, char **environ_, char why[CONFIG_WHY_MAX])
 {
     for (char **e = environ_; e != NULL && *e != NULL; e++) {
-        char name[64];
+        char name[ENV_NAME_MAX];
         const char *eq = strchr(*e, '=');
-        if (eq == NULL || (size_t)(eq - *e) >= sizeof name)
+        if (eq == NULL)
             continue;
-        memcpy(name, *e, (size_t)(eq - *e));
-        name[eq - *e] = '\0';
+        /* What is cut is longer than any key, and so as unknown as it was. */
+        snprintf(name, sizeof name, "%.*s", (int)(eq - *e), *e);
         int err = set_from_env(c, name, eq + 1, why);
         if (err < 0)
             return err;

@@ -1,7 +1,8 @@
 /* config - the resolved configuration: one value per key of proto/config.def.
  *
  * Sources, later wins: the list's defaults, the file `etc/enigma.conf` of the instance, the
- * environment (ENIGMA_<KEY>, or the seed's bare names), the command line.
+ * environment (ENIGMA_<KEY>, or the seed's bare names), the command line.  But a limit (reload class
+ * TIGHTEN) that two sources give differently is an error that names both.
  * File:    `key = value`, one a line; '#' starts a comment; blanks around both are ignored; at most
  *          64 KiB, UTF-8, a regular file.  Unknown and duplicate keys, control characters, a second
  *          file for the same key and values out of range are errors that name file and line.

@@ -58,7 +58,7 @@ bool streams_identity(struct streams *s, uint8_t publisher, uint64_t stream_id)
             continue;
         window_clear(st);
         st->cursor = st->last = 0;
-        st->behind_since_ns = st->asked_ns = st->retry_ns = 0;
+        st->behind_since_ns = st->retry_ns = 0;     /* a question under way stays so until it is answered */
         st->failures = 0;
     }
     return true;
@@ -179,8 +179,10 @@ uint64_t stream_skip_to(struct stream *st, uint64_t oldest)
     uint64_t lost = oldest - st->cursor - 1;
     window_clear(st);           /* slots are relative to the cursor's window */
     st->cursor = oldest - 1;
-    if (st->last < st->cursor)
+    if (st->last <= st->cursor) {
         st->last = st->cursor;
+        st->behind_since_ns = 0;
+    }
     return lost;
 }
 

@@ -220,7 +220,7 @@ static void pump(void *arg)
         if (v->first == NULL)
             v->last = &v->first;
         v->n_waiting--;
-        if (!breaker_allow(&v->breaker, now))
+        if (!breaker_allow(&v->breaker, now) && c->class != VENUE_RESCUE)
             answer(c, VENUE_BROKEN, "the circuit breaker is open: the venue did not answer");
         else
             send_call(v, c);
@@ -274,6 +274,8 @@ int venue_new(const struct venue_options *o, struct venue **ret)
     bucket_init(&v->buckets[0], o->burst, o->public_rate, BUCKET_RESERVE_PCT, now);
     bucket_init(&v->buckets[1], o->burst, o->private_rate, BUCKET_RESERVE_PCT, now);
     breaker_init(&v->breaker, now);
+    if (o->breaker_ms > 0)
+        v->breaker.open_ns = o->breaker_ms * MS;
     int err = http_new(o->loop, NULL, &v->http);
     if (err == ERR_OK)
         err = ws_client_new(o->loop, &v->ws);

@@ -2,7 +2,7 @@
  *
  * REST: calls wait for their token bucket (public or private; cancels and closes may use the reserve), in
  * order, at most VENUE_QUEUE_MAX of them; a circuit breaker answers VENUE_BROKEN at once while it is
- * open.  The secret is not here: private calls get their headers from the options' sign function, called
+ * open, except to cancels and closes, which are always tried.  The secret is not here: private calls get their headers from the options' sign function, called
  * when the call leaves.
  * Stream: bullet token, connect, welcome, subscriptions, pings; after a loss it connects again by itself,
  * 100 ms to 2 s apart, and tells on_up each time: subscriptions are sent again, what was missed is the
@@ -57,6 +57,7 @@ struct venue_options {
     const char *base_url;       /* "http://127.0.0.1:1234", without a slash at the end */
     int64_t timeout_ms;
     int64_t burst, public_rate, private_rate;
+    int64_t breaker_ms;         /* how long the breaker stays open; 0: BREAKER_OPEN_MS */
     venue_sign *sign;           /* NULL: public calls only */
     void *sign_arg;
     /* May be NULL: the breaker opened (false) or closed again (true). */

@@ -219,7 +219,7 @@ int token_uuid(const char *text, uint8_t ret[16])
 /* 128 bits in 26 digits of 5: the last digit holds 3 bits, low ones zero (RFC 4648, without padding). */
 void token_cl_ord_id(const uint8_t approval_id[16], enum leg leg, int n, char ret[TOKEN_ID_TEXT])
 {
-    must(n >= 1 && n <= 99 && leg < LEG_COUNT);
+    must(n >= 1 && n <= TOKEN_CL_ORD_MAX && leg < LEG_COUNT);
     memcpy(ret, "ME1", 3);
     for (int i = 0; i < 26; i++) {
         unsigned bits = (unsigned)approval_id[i * 5 / 8] << 8;
@@ -235,7 +235,8 @@ int token_cl_ord_parse(const char *text, uint8_t approval_id[16], enum leg *leg,
     uint8_t id[16] = {0};
     char again[TOKEN_ID_TEXT];
     enum leg l;
-    if (strlen(text) != 32 || memcmp(text, "ME1", 3) != 0)
+    size_t len = strlen(text);
+    if (len < 32 || len > 35 || memcmp(text, "ME1", 3) != 0)
         return ERR_SYNTAX;
     for (int i = 0; i < 26; i++) {
         const char *digit = strchr(base32hex, text[3 + i]);
@@ -247,8 +248,10 @@ int token_cl_ord_parse(const char *text, uint8_t approval_id[16], enum leg *leg,
             id[i * 5 / 8 + 1] |= (uint8_t)bits;
     }
     const char name[2] = {text[29], '\0'};
-    int count = (text[30] - '0') * 10 + text[31] - '0';
-    if (leg_parse(name, &l) < 0 || count < 1 || count > 99)
+    int count = 0;
+    for (const char *digit = text + 30; *digit >= '0' && *digit <= '9'; digit++)
+        count = count * 10 + *digit - '0';
+    if (leg_parse(name, &l) < 0 || count < 1 || count > TOKEN_CL_ORD_MAX)
         return ERR_SYNTAX;
     token_cl_ord_id(id, l, count, again);
     if (strcmp(again, text) != 0)       /* bits beyond the id, or digits that are none */

@@ -36,6 +36,7 @@
 #define TOKEN_LIFE_MAX_NS  INT64_C(5000000000)      /* of an entry's token */
 #define TOKEN_LIFE_EXIT_NS INT64_C(60000000000)     /* of any other */
 #define TOKEN_ID_TEXT   40
+#define TOKEN_CL_ORD_MAX 99999       /* orders of one leg */
 
 enum token_mode { TOKEN_PAPER, TOKEN_LIVE };
 enum token_tif { TOKEN_GTC = 1, TOKEN_IOC };
@@ -84,8 +85,8 @@ void token_account(const char *mode, const char *rest_url, uint8_t ret[16]);
 
 /* The 16 bytes of a UUID's text; ERR_SYNTAX. */
 int token_uuid(const char *text, uint8_t ret[16]);
-/* "ME1", base32hex of the approval id, the leg's letter, two digits of n (1 ... 99; must()): 32 characters.
- * Exactly one per (approval, leg, n). */
+/* "ME1", base32hex of the approval id, the leg's letter, n (1 ... TOKEN_CL_ORD_MAX; must()) in at least two
+ * digits: 32 characters, at most 35.  Exactly one per (approval, leg, n). */
 void token_cl_ord_id(const uint8_t approval_id[16], enum leg leg, int n, char ret[TOKEN_ID_TEXT]);
 /* The way back; ERR_SYNTAX for what token_cl_ord_id does not give. */
 int token_cl_ord_parse(const char *text, uint8_t approval_id[16], enum leg *leg, int *n);

@@ -111,7 +111,8 @@ static int make_venue(struct data *d, const char *url, struct venue **ret)
     const struct venue_options o = {
         .loop = agent_loop(d->agent), .base_url = url, .timeout_ms = config_int(c, CFG_rest_timeout_ms),
         .burst = config_int(c, CFG_rate_burst), .public_rate = config_int(c, CFG_public_rate),
-        .private_rate = config_int(c, CFG_private_rate), .changed = on_breaker, .arg = d,
+        .private_rate = config_int(c, CFG_private_rate),
+        .breaker_ms = config_int(c, CFG_breaker_open_s) * 1000, .changed = on_breaker, .arg = d,
     };
     return venue_new(&o, ret);
 }

@@ -1,6 +1,5 @@
 /* approve - an approval becomes an entry order, or a rejection; see exec.h */
 #include <string.h>
-#include <unistd.h>
 
 #include "libagent/log.h"
 #include "proto/err.h"
@@ -9,8 +8,6 @@
 
 #include "agents/execution/exec.h"
 
-#define LATCH_FILE "STOP"
-
 /* The first reason not to send it; NULL: none. */
 static const char *objection(struct exec *x, const struct msg_risk_approved *m, const struct symbol *s, int64_t now_ns)
 {
@@ -18,13 +15,13 @@ static const char *objection(struct exec *x, const struct msg_risk_approved *m, 
     dec_t slippage = dec_quo(config_dec(c, CFG_max_slippage_pct), dec_int(100));
     if (now_ns >= m->expires_ns)
         return "EXPIRED";
-    if (access(LATCH_FILE, F_OK) == 0)
+    if (x->books.stopped || exec_latched())
         return "LATCH";
     if (agent_system(x->agent) != SYS_TRADING || x->draining)
         return "NOT_TRADING";
-    if (!x->trade_ready)
+    if (!x->trade_ready || !x->clock_ok)
         return "NOT_RECONCILED";
-    if (s == NULL || !s->known || !s->isolated || s->foreign)
+    if (s == NULL || !s->known || !s->isolated)
         return "SYMBOL_NOT_READY";
     if (books_trade(&x->books, m->symbol) != NULL)
         return "SYMBOL_BUSY";
@@ -73,6 +70,16 @@ static void fill_trade(const struct msg_risk_approved *m, struct trade *t)
     t->legs[LEG_ENTRY] = 1;
 }
 
+static void refuse(struct exec *x, struct exec_order *o, const char *why)
+{
+    TEXT_COPY(o->o.reason, why);
+    (void)books_event(o, EV_REFUSED);
+    x->refused++;
+    if (o >= x->books.orders && o < x->books.orders + BOOKS_ORDERS)
+        exec_keep_order(x, o);
+    tell_order(x, o, TOPIC_ORDER_REJECTED);
+}
+
 void exec_on_approved(struct agent *a, const struct event *e)
 {
     struct exec *x = agent_state(a);
@@ -88,17 +95,12 @@ void exec_on_approved(struct agent *a, const struct event *e)
         log_warn("approval.ignored", LOG_S("cl_ord_id", m->cl_ord_id), LOG_S("why", "known or not its own id"));
         return;
     }
-    const char *why = objection(x, m, exec_symbol(x, m->symbol), e->now_ns);
-    struct exec_order *o = books_order_new(&x->books);
+    struct exec_order none = {.venue_cum = -1}, *o = books_order_new(&x->books);
+    const char *why = o != NULL ? objection(x, m, exec_symbol(x, m->symbol), e->now_ns) : "FULL";
     struct trade *t = why == NULL ? books_trade_new(&x->books) : NULL;
-    must(o != NULL);        /* positions and their legs are fewer than slots */
-    fill_order(x, m, o, e->now_ns);
+    fill_order(x, m, o != NULL ? o : &none, e->now_ns);
     if (t == NULL) {
-        TEXT_COPY(o->o.reason, why != NULL ? why : "FULL");
-        (void)books_event(o, EV_REFUSED);
-        x->refused++;
-        exec_keep_order(x, o);
-        tell_order(x, o, TOPIC_ORDER_REJECTED);
+        refuse(x, o != NULL ? o : &none, why != NULL ? why : "FULL");
         return;
     }
     fill_trade(m, t);

@@ -13,7 +13,6 @@ static const uint8_t next_status[STATUS_COUNT][EV_COUNT] = {
     [STATUS_INTENT] = {
         [EV_ACKED] = TO(NEW), [EV_REFUSED] = TO(REJECTED), [EV_NOT_SENT] = TO(DEAD), [EV_LOST] = TO(UNKNOWN),
         [EV_FILL] = TO(PARTIAL), [EV_FULL] = TO(FILLED), [EV_CANCELLED] = TO(CANCELLED), [EV_EXPIRED] = TO(EXPIRED) },
-    [STATUS_NOT_SENT] = { [EV_ABSENT] = TO(DEAD), [EV_ACKED] = TO(NEW) },
     [STATUS_UNKNOWN] = {
         [EV_ACKED] = TO(NEW), [EV_ABSENT] = TO(DEAD), [EV_LOST] = TO(UNKNOWN), [EV_FILL] = TO(PARTIAL),
         [EV_FULL] = TO(FILLED), [EV_CANCELLED] = TO(CANCELLED), [EV_EXPIRED] = TO(EXPIRED) },
@@ -69,22 +68,30 @@ bool order_live(const struct exec_order *o)
 {
     enum ord_status s = o->o.status;
     return o->o.cl_ord_id[0] != '\0' && (s == STATUS_INTENT || s == STATUS_UNKNOWN || s == STATUS_NEW ||
-                                         s == STATUS_PARTIAL || s == STATUS_NOT_SENT);
+                                         s == STATUS_PARTIAL);
+}
+
+/* How much an order is still needed: 0 free, 1 of a trade that is over, 2 an ended leg of a living one, 3 needed. */
+static int order_needed(struct books *b, const struct exec_order *o)
+{
+    if (o->o.cl_ord_id[0] == '\0')
+        return 0;
+    struct trade *t = books_trade(b, o->o.symbol);
+    bool living = t != NULL && strcmp(t->approval_id, o->o.approval_id) == 0;
+    return order_live(o) || (living && o->o.leg == LEG_ENTRY) ? 3 : living ? 2 : 1;
 }
 
 struct exec_order *books_order_new(struct books *b)
 {
     struct exec_order *old = NULL;
-    for (int i = 0; i < BOOKS_ORDERS; i++) {
+    int least = 3;
+    for (int i = 0; i < BOOKS_ORDERS && least > 0; i++) {
         struct exec_order *o = &b->orders[i];
-        if (o->o.cl_ord_id[0] == '\0') {
+        int needed = order_needed(b, o);
+        if (needed < least || (needed == least && old != NULL && o->sent_ns < old->sent_ns)) {
+            least = needed;
             old = o;
-            break;
         }
-        struct trade *t = books_trade(b, o->o.symbol);
-        bool needed = order_live(o) || (t != NULL && strcmp(t->approval_id, o->o.approval_id) == 0);
-        if (!needed && (old == NULL || o->sent_ns < old->sent_ns))
-            old = o;
     }
     if (old != NULL) {
         memset(old, 0, sizeof *old);
@@ -173,6 +180,8 @@ void books_see(struct books *b, uint64_t key)
 int books_fill(struct trade *t, struct exec_order *o, const struct fill_said *f)
 {
     struct pnl p = t->pnl;
+    if (o->o.leg == LEG_ENTRY && p.qty == 0)
+        p.side = 0;             /* open again; sums go on */
     int err = pnl_fill(&p, f->side, f->qty, f->price, f->fee, f->multiplier);
     if (err < 0)
         return err;
@@ -214,13 +223,20 @@ static bool of_trade(const struct exec_order *o, const struct trade *t)
     return o->o.cl_ord_id[0] != '\0' && strcmp(o->o.approval_id, t->approval_id) == 0;
 }
 
+/* Numbers grow: the longer text, else the later in order. */
+static bool newer(const struct exec_order *a, const struct exec_order *b)
+{
+    size_t n = strlen(a->o.cl_ord_id), m = strlen(b->o.cl_ord_id);
+    return n != m ? n > m : strcmp(a->o.cl_ord_id, b->o.cl_ord_id) > 0;
+}
+
 struct exec_order *books_stop(struct books *b, const struct trade *t)
 {
     struct exec_order *best = NULL;
     for (int i = 0; i < BOOKS_ORDERS; i++) {
         struct exec_order *o = &b->orders[i];
         if (of_trade(o, t) && o->o.leg == LEG_STOP && order_resting(o) &&
-            (best == NULL || strcmp(o->o.cl_ord_id, best->o.cl_ord_id) > 0))
+            (best == NULL || newer(o, best)))
             best = o;
     }
     return best;

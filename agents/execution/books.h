@@ -4,7 +4,7 @@
  *   INTENT ----------> NEW ------------> PARTIALLY_FILLED ---> FILLED
  *     |  \ LOST         | GONE                | GONE
  *     |   UNKNOWN ------+---> CANCELLED / EXPIRED (fills may still come)
- *     | REFUSED: REJECTED    NOT_SENT, ABSENT: DEAD
+ *     | REFUSED: REJECTED    NOT_SENT, ABSENT: DEAD (a leg that was not sent gives its number back)
  *
  *   INTENT    journalled; nothing may have been sent      UNKNOWN   a byte may have left; ends by proof only
  *   NEW       the venue has it                            DEAD      proved: the venue never had it
@@ -22,7 +22,7 @@
 #include "proto/messages.h"
 #include "proto/token.h"
 
-#define BOOKS_VERSION 1
+#define BOOKS_VERSION 2
 #define BOOKS_ORDERS  256
 #define BOOKS_TRADES  64
 #define BOOKS_SEEN    8192      /* fills and fundings; the venue's lists reach back less than that */
@@ -37,7 +37,9 @@ struct exec_order {
     dec_t qty_price;            /* sum of lots x price */
     int64_t sent_ns;            /* wall; the intent */
     int64_t asked_ns;           /* wall; last query */
+    int64_t lost_ns;            /* wall; since when its outcome is unknown: it was signed before; 0: never was */
     int64_t absent_ns;          /* wall; first "not found" that counts */
+    int64_t cancel_ns;          /* wall; last cancel sent */
     int64_t venue_cum;          /* lots the venue says were done; -1: not told */
     int32_t venue_done;         /* the venue says it has ended: 1 filled, 2 cancelled */
     int32_t cancelling;         /* a cancel was asked: 1; because its time was over: 2 */
@@ -57,10 +59,13 @@ struct trade {
     int32_t closing;            /* enum exit_reason of a close under way */
     int32_t urgent;             /* close at market at once */
     int32_t tries;              /* closing orders so far */
-    int32_t stop_failures;
+    int32_t stop_tries;         /* stops placed since none rests */
     int32_t legs[LEG_COUNT];    /* order numbers used */
     int32_t tp1_placed;
+    int32_t funding_known;      /* the venue's list of its fundings was read after the end */
+    int64_t funding_ns;         /* wall; when that was asked for */
     int64_t try_ns;             /* wall; last closing order */
+    int64_t hold_ns;            /* wall; no stop or target is placed before */
     int64_t bare_ns;            /* wall; since when no stop is known to rest; 0: one does */
     dec_t told_stop;            /* the stop last said to the others */
 };
@@ -70,8 +75,8 @@ struct books {
     struct exec_order orders[BOOKS_ORDERS];
     struct trade trades[BOOKS_TRADES];
     uint64_t seen[BOOKS_SEEN];  /* a ring */
-    int32_t seen_next, stopped; /* stopped: the operator's or the emergency's word against entries */
-    int64_t fills_ns;           /* wall; creation time of the newest fill seen */
+    int32_t seen_next, stopped; /* stopped: an emergency was heard; no entries until the operator resumes */
+    int64_t fills_ns;           /* wall; creation time of the newest fill seen: none before it is missing */
 };
 
 void books_init(struct books *b);
@@ -82,7 +87,8 @@ int order_next(enum ord_status status, enum order_event event, enum ord_status *
 bool order_live(const struct exec_order *o);            /* intent ... partially filled */
 bool order_resting(const struct exec_order *o);         /* the venue has it and it has not ended */
 
-/* An empty order; an old finished one gives way.  NULL: all are live. */
+/* An empty order; an old finished one gives way, those of living trades last and their entries never.
+ * NULL: all are needed. */
 struct exec_order *books_order_new(struct books *b);
 struct exec_order *books_order(struct books *b, const char *cl_ord_id);
 struct exec_order *books_order_by_id(struct books *b, const char *order_id);
@@ -100,7 +106,8 @@ struct fill_said {
     int64_t qty;
     dec_t price, fee, multiplier;
 };
-/* Fold a fill of o into it and its trade.  ERR_RANGE for one that does not fit the position. */
+/* Fold a fill of o into it and its trade.  ERR_RANGE for one that does not fit the position.  What remained
+ * of an entry may be filled after everything was closed: the trade is then open again. */
 int books_fill(struct trade *t, struct exec_order *o, const struct fill_said *f);
 /* The figures of t->p from pnl: quantities, averages, money, version + 1. */
 void trade_refresh(struct trade *t);

@@ -5,8 +5,12 @@
  *   send.c       requests that change something at the venue, and what their answers prove
  *   tell.c       what is published: orders, positions, the account
  *   fold.c       what the venue tells of orders, fills and funding, into the books
- *   reads.c      the stream and the periodic reads: hints, then the venue's own lists; readiness
+ *   setup.c      the venue's clock, contracts, margin and position modes, the account
+ *   stream.c     the private stream: hints of what to read; fundings
+ *   reads.c      the periodic reads: the venue's own lists; readiness
+ *   compare.c    what the venue holds and the books do not: corrected, cancelled, or foreign
  *   manage.c     each trade looked at: what it needs next is done
+ *   candles.c    bars of the primary timeframe: time and volatility stops
  *   policy.c signer.c entry.c books.c answers.c   see their headers
  *
  * The rule of manage.c makes it crash-only: it looks at what is (books, clock, prices), never at what
@@ -17,12 +21,15 @@
 
 #include "agents/execution/books.h"
 #include "libagent/agent.h"
+#include "libagent/core/ta.h"
 #include "libagent/venue.h"
 #include "proto/poshash.h"
 
-enum note_kind { NOTE_ORDER = 1, NOTE_TRADE, NOTE_SEEN, NOTE_FILLS };
+enum note_kind { NOTE_ORDER = 1, NOTE_TRADE, NOTE_SEEN, NOTE_FILLS, NOTE_STOPPED };
 
-#define EXEC_SYMBOLS 64
+#define EXEC_SYMBOLS   64
+#define EXEC_STRANGERS 32
+#define AGREE_NS       (2 * NS_PER_S)   /* what two reads so far apart say is believed */
 
 struct symbol {
     struct exec *x;
@@ -35,7 +42,19 @@ struct symbol {
     dec_t venue_px;             /* mark, likewise */
     int64_t differs_ns;         /* wall; since when books and venue differ in the same way; 0: they agree */
     int64_t differs_qty;
-    bool foreign;               /* a position that is not ours */
+    bool foreign;               /* the venue holds more than is ours */
+    struct ta_atr atr;          /* of the primary timeframe */
+    double atr_now;             /* 0: not known */
+    int64_t bar_ns;             /* start of the newest bar in it; 0: none */
+    bool atr_wanted, atr_asked;
+};
+
+/* An order, or a position in a symbol that is not configured, that the books do not know. */
+struct stranger {
+    char id[40], symbol[24];    /* id "": a position */
+    int64_t since_ns;           /* wall; first read that showed it */
+    int generation;             /* last one */
+    bool entry, closes;         /* an entry of ours; can only close, and nobody else's name is on it */
 };
 
 struct reads {
@@ -43,8 +62,11 @@ struct reads {
     int pending, generation, failed;
     int64_t began_ns, clean_ns; /* clean_ns: the first of the two agreeing reads */
     bool clean;
+    int64_t clock_ns;           /* last look at the venue's clock */
     int present[BOOKS_ORDERS];  /* generation in which the venue's lists held the order */
     bool fills_running, fills_wanted;
+    int64_t fills_began_ns, fills_to_ns;
+    int64_t fills_good_ns;      /* begin of the last one that was folded whole */
     int fills_page, looking;    /* looking: queries of single orders under way */
     json_t *fills;              /* rows, newest first */
 };
@@ -59,6 +81,8 @@ struct exec {
     struct symbol symbols[EXEC_SYMBOLS];
     size_t n_symbols;
     struct reads reads;
+    struct stranger strangers[EXEC_STRANGERS];
+    size_t n_strangers;
     struct exit_params params;
     int64_t bar_ns;
     bool warming, keys_ok, clock_ok, contracts_ok, first_read, one_way;
@@ -75,6 +99,8 @@ void exec_keep_order(struct exec *x, const struct exec_order *o);
 void exec_keep_trade(struct exec *x, const struct trade *t);
 void exec_keep_fills(struct exec *x);
 bool exec_see(struct exec *x, uint64_t key);    /* false: seen before */
+bool exec_latched(void);                        /* the STOP file is there */
+void exec_stop_all(struct exec *x, const char *why);    /* close everything; no entries until the operator resumes */
 
 /* approve.c */
 void exec_on_approved(struct agent *a, const struct event *e);
@@ -85,6 +111,7 @@ int  exec_sign(void *arg, const char *method, const char *target, const void *bo
 void exec_place(struct exec *x, struct exec_order *o);          /* an order in state INTENT, kept */
 void exec_cancel(struct exec *x, struct exec_order *o, bool expired);
 void exec_query(struct exec *x, struct exec_order *o);
+void send_lost(struct exec *x, struct exec_order *o, const char *why);  /* its outcome is unknown from now on */
 /* An order of a trade for what protects or ends it; NULL: no number or slot is left. */
 struct exec_order *exec_leg_order(struct exec *x, struct trade *t, enum leg leg);
 
@@ -97,23 +124,38 @@ void tell_account(struct exec *x);
 void tell_hash(struct exec *x, char ret[POSHASH_TEXT]);
 
 /* fold.c */
-/* The venue's object of an order: take over what it says.  o NULL: find or adopt it; NULL when foreign. */
+/* The venue's object of an order: take over what it says.  o NULL: find or adopt it; NULL: not one of ours. */
 struct exec_order *fold_order(struct exec *x, struct exec_order *o, const json_t *v);
 void fold_ended(struct exec *x, struct exec_order *o);          /* venue_done and all its fills are folded? */
-void fold_fills(struct exec *x, const json_t *rows);            /* newest first */
+bool fold_fills(struct exec *x, const json_t *rows);            /* newest first; true: all of them */
 void fold_funding(struct exec *x, const char *symbol, int64_t time_ms, dec_t paid);
 void fold_correction(struct exec *x, struct symbol *s);         /* the venue's position wins */
 
 /* reads.c */
+void reads_get(struct exec *x, const char *target, venue_done *done);
 void reads_begin(struct exec *x);
 void reads_fills(struct exec *x);
-void reads_stream(struct exec *x);
-void reads_account(void *arg);
-void reads_setup(struct exec *x);
-void reads_clock(struct exec *x);
-void reads_contracts(struct exec *x);
 void reads_consider(struct exec *x);
+void reads_distrust(struct exec *x);            /* no entries until two reads agree again */
 void reads_timer(void *arg);
+
+/* setup.c */
+void setup_clock(struct exec *x);
+void setup_contracts(struct exec *x);
+void setup_modes(struct exec *x);
+void setup_account(void *arg);
+
+/* stream.c */
+void stream_open(struct exec *x);
+void stream_funding(struct exec *x, const struct trade *t);     /* read what was settled of it */
+
+/* compare.c */
+void compare_order(struct exec *x, const json_t *v);            /* a list shows it, the books do not */
+void compare_position(struct exec *x, const char *symbol, int64_t qty);
+bool compare_look(struct exec *x);                              /* a read is done; true: all agrees */
+
+/* candles.c */
+void candles_ask(struct exec *x);                               /* history, where it is missing */
 
 /* manage.c */
 void manage_all(struct exec *x);
@@ -122,6 +164,8 @@ void manage_close(struct exec *x, struct trade *t, enum exit_reason reason, bool
 void manage_tick(struct exec *x, struct symbol *s, const struct exit_tick *tick);
 void manage_cancel_entries(struct exec *x, const char *symbol);
 void manage_ended(struct exec *x, struct exec_order *o);        /* an order has ended */
+/* A leg did not leave: as if it had not been tried. */
+void manage_unsent(struct exec *x, struct trade *t, const struct exec_order *o);
 void manage_filled(struct exec *x, struct trade *t, struct exec_order *o, int64_t market_ns);
 
 /* execution.c */

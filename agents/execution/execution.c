@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "libagent/log.h"
 #include "proto/err.h"
@@ -15,6 +16,7 @@
 #define LOOK_MS    250
 #define READ_MS    250
 #define ACCOUNT_MS 2000
+#define LATCH_FILE "STOP"
 #define PAPER_KEYS "etc/keys/paper-account.conf"
 #define LIVE_KEYS  "etc/keys/live-account.conf"
 
@@ -57,6 +59,12 @@ void exec_keep_fills(struct exec *x)
     keep(x, NOTE_FILLS, 0, &x->books.fills_ns, sizeof x->books.fills_ns);
 }
 
+static void keep_stopped(struct exec *x, int32_t stopped)
+{
+    x->books.stopped = stopped;
+    keep(x, NOTE_STOPPED, 0, &stopped, sizeof stopped);
+}
+
 bool exec_see(struct exec *x, uint64_t key)
 {
     if (books_seen(&x->books, key))
@@ -85,6 +93,8 @@ int execution_note(struct agent *a, uint16_t kind, const void *data, size_t len)
         books_see(&x->books, key);
     } else if (kind == NOTE_FILLS && len == sizeof x->books.fills_ns) {
         memcpy(&x->books.fills_ns, bytes, len);
+    } else if (kind == NOTE_STOPPED && len == sizeof x->books.stopped) {
+        memcpy(&x->books.stopped, bytes, len);
     } else {
         return ERR_VERSION;
     }
@@ -119,6 +129,7 @@ int execution_init(struct agent *a, char why[CONFIG_WHY_MAX])
     for (size_t i = 0; i < x->n_symbols; i++) {
         TEXT_COPY(x->symbols[i].name, words[i]);
         x->symbols[i].x = x;
+        x->symbols[i].atr_wanted = true;
     }
     if (tf_parse(config_text(c, CFG_primary_tf), &x->bar_ns) < 0) {
         snprintf(why, CONFIG_WHY_MAX, "primary_tf %.8s: one of 1m 5m 15m 1h", config_text(c, CFG_primary_tf));
@@ -170,7 +181,8 @@ static void on_start_timer(void *arg)
     const struct venue_options o = {
         .loop = agent_loop(x->agent), .base_url = url, .timeout_ms = config_int(c, CFG_rest_timeout_ms),
         .burst = config_int(c, CFG_rate_burst), .public_rate = config_int(c, CFG_public_rate),
-        .private_rate = config_int(c, CFG_private_rate), .sign = exec_sign, .sign_arg = x, .changed = on_breaker,
+        .private_rate = config_int(c, CFG_private_rate),
+        .breaker_ms = config_int(c, CFG_breaker_open_s) * 1000, .sign = exec_sign, .sign_arg = x, .changed = on_breaker,
         .arg = x,
     };
     if (err < 0 || venue_new(&o, &x->venue) < 0) {
@@ -180,11 +192,11 @@ static void on_start_timer(void *arg)
     x->keys_ok = true;
     loop_timer_pause(x->start_timer);
     agent_detail(x->agent, "reading orders and positions");
-    reads_clock(x);
-    reads_contracts(x);
+    setup_clock(x);
+    setup_contracts(x);
     reads_begin(x);
     reads_fills(x);
-    reads_stream(x);
+    stream_open(x);
 }
 
 /* What was on its way when we ended is unknown now. */
@@ -193,13 +205,15 @@ static void doubt(struct exec *x)
     for (int i = 0; i < BOOKS_ORDERS; i++) {
         struct exec_order *o = &x->books.orders[i];
         if (o->o.cl_ord_id[0] != '\0' && o->o.status == STATUS_INTENT)
-            (void)books_event(o, EV_LOST);
-        o->asked_ns = 0;
+            send_lost(x, o, "restarted");
+        o->asked_ns = o->absent_ns = o->cancel_ns = 0;
         if (order_live(o) && o->cancelling == 1)
             o->cancelling = 0;
     }
-    for (int i = 0; i < BOOKS_TRADES; i++)
-        x->books.trades[i].bare_ns = 0;
+    for (int i = 0; i < BOOKS_TRADES; i++) {
+        struct trade *t = &x->books.trades[i];
+        t->bare_ns = t->hold_ns = t->funding_ns = 0;
+    }
 }
 
 void execution_start(struct agent *a)
@@ -211,7 +225,7 @@ void execution_start(struct agent *a)
     x->start_timer = loop_timer_new(l, 0, START_MS, false, on_start_timer, x);
     x->look_timer = loop_timer_new(l, LOOK_MS, LOOK_MS, true, manage_timer, x);
     x->read_timer = loop_timer_new(l, READ_MS, READ_MS, true, reads_timer, x);
-    x->account_timer = loop_timer_new(l, ACCOUNT_MS, ACCOUNT_MS, true, reads_account, x);
+    x->account_timer = loop_timer_new(l, ACCOUNT_MS, ACCOUNT_MS, true, setup_account, x);
 }
 
 void execution_warm(struct agent *a)
@@ -264,6 +278,18 @@ static void close_trades(struct exec *x, const char *symbol, enum exit_reason re
     manage_all(x);
 }
 
+bool exec_latched(void)
+{
+    return access(LATCH_FILE, F_OK) == 0;
+}
+
+void exec_stop_all(struct exec *x, const char *why)
+{
+    log_error("emergency", LOG_S("why", why), LOG_S("action", "closing everything; no entries until resume"));
+    keep_stopped(x, 1);
+    close_trades(x, "", EXIT_EMERGENCY, true);
+}
+
 void exec_on_command(struct agent *a, const struct event *e)
 {
     struct exec *x = agent_state(a);
@@ -274,7 +300,11 @@ void exec_on_command(struct agent *a, const struct event *e)
     case VERB_STOP:      manage_cancel_entries(x, m->symbol); break;
     case VERB_FLATTEN:   close_trades(x, m->symbol, EXIT_FLATTEN, false); break;
     case VERB_CLOSE:     close_trades(x, m->symbol, EXIT_MANUAL, false); break;
-    case VERB_EMERGENCY: close_trades(x, "", EXIT_EMERGENCY, true); break;
+    case VERB_EMERGENCY: exec_stop_all(x, m->reason); break;
+    case VERB_RESUME:
+        if (x->books.stopped && m->symbol[0] == '\0' && m->strategy[0] == '\0')
+            keep_stopped(x, 0);
+        break;
     default: break;
     }
 }
@@ -283,10 +313,12 @@ void exec_on_emergency(struct agent *a, const struct event *e)
 {
     struct exec *x = agent_state(a);
     const struct msg_emergency_stop *m = e->msg;
-    if (m->close_positions)
-        close_trades(x, "", EXIT_EMERGENCY, true);
-    else
+    if (m->close_positions) {
+        exec_stop_all(x, m->text);
+    } else {
+        keep_stopped(x, 1);
         manage_cancel_entries(x, "");
+    }
 }
 
 void exec_on_ticker(struct agent *a, const struct event *e)
@@ -304,18 +336,6 @@ void exec_on_ticker(struct agent *a, const struct event *e)
         return;
     s->last = m->last_px;
     manage_tick(x, s, &(struct exit_tick){.last = s->last});
-}
-
-void exec_on_candle(struct agent *a, const struct event *e)
-{
-    struct exec *x = agent_state(a);
-    const struct msg_market_candle *m = e->msg;
-    struct symbol *s = exec_symbol(x, m->symbol);
-    int64_t tf;
-    if (s == NULL || m->warm || tf_parse(m->tf, &tf) < 0 || tf != x->bar_ns)
-        return;
-    manage_tick(x, s, &(struct exit_tick){.last = dec_sign(s->last) > 0 ? s->last : m->close, .bar_closed = true,
-                                          .bar_start_ns = m->start_ns});
 }
 
 void exec_on_contract(struct agent *a, const struct event *e)

@@ -9,20 +9,10 @@
 #include "proto/text.h"
 #include "proto/tm.h"
 
+#include "agents/execution/answers.h"
 #include "agents/execution/exec.h"
 
 /* ---- orders ---- */
-
-static void say_foreign(struct exec *x, const char *symbol, const char *id)
-{
-    char text[160];
-    if (!exec_see(x, books_key("foreign", id, "")))
-        return;
-    x->foreign++;
-    snprintf(text, sizeof text, "%.20s: order %.40s is not ours; it is left alone", symbol, id);
-    agent_degraded(x->agent, SEVERITY_HIGH, "exchange", "FOREIGN_ORDER", text);
-    log_warn("order.foreign", LOG_S("symbol", symbol), LOG_S("order_id", id), LOG_S("action", "left alone"));
-}
 
 /* The triggers of an entry appear under ids of the venue's own; they get numbers of ours. */
 static struct exec_order *adopt(struct exec *x, const json_t *v, const char *id, const char *symbol)
@@ -37,10 +27,8 @@ static struct exec_order *adopt(struct exec *x, const json_t *v, const char *id,
     (void)codec_bool(v, "closeOrder", &closes);
     (void)codec_dec(v, "stopPrice", &px);
     bool sells = strcmp(side, "sell") == 0;
-    if (t == NULL || *oid != '\0' || !closes || *stop == '\0' || sells != (t->p.side == SIDE_BUY)) {
-        say_foreign(x, symbol, id);
-        return NULL;
-    }
+    if (t == NULL || *oid != '\0' || !closes || *stop == '\0' || sells != (t->p.side == SIDE_BUY))
+        return NULL;            /* compare.c looks whose it is */
     bool protects = (strcmp(stop, "down") == 0) == sells;
     struct exec_order *o = exec_leg_order(x, t, protects ? LEG_STOP : LEG_TARGET);
     if (o == NULL)
@@ -69,7 +57,14 @@ struct exec_order *fold_order(struct exec *x, struct exec_order *o, const json_t
         o = books_order(&x->books, oid);
     if (o == NULL && (o = adopt(x, v, id, symbol)) == NULL)
         return NULL;
-    if (o->o.status == STATUS_INTENT || o->o.status == STATUS_UNKNOWN || o->o.status == STATUS_DEAD) {
+    o->absent_ns = 0;
+    if (o->o.status == STATUS_INTENT || o->o.status == STATUS_UNKNOWN || o->o.status == STATUS_DEAD ||
+        o->o.status == STATUS_REJECTED) {
+        if (!order_live(o)) {
+            log_error("order.reappeared", LOG_S("cl_ord_id", o->o.cl_ord_id), LOG_S("symbol", symbol),
+                      LOG_S("action", "proved absent, but there: taken over"));
+            reads_distrust(x);
+        }
         TEXT_COPY(o->o.order_id, id);
         (void)books_event(o, EV_ACKED);
         exec_keep_order(x, o);
@@ -108,10 +103,17 @@ struct lookup {
 static void on_looked_up(void *arg, const struct venue_answer *a)
 {
     struct lookup *l = arg;
-    l->x->reads.looking--;
-    if (a->outcome == VENUE_OK && fold_order(l->x, NULL, a->data) != NULL)
-        reads_fills(l->x);
-    manage_all(l->x);
+    struct exec *x = l->x;
+    bool answered = a->outcome == VENUE_OK || answer_proof(a->outcome, a->status, a->code) == PROOF_ABSENT;
+    x->reads.looking--;
+    if (a->outcome != VENUE_OK || fold_order(x, NULL, a->data) == NULL) {
+        if (answered && exec_see(x, books_key("foreign", l->id, "")))
+            log_warn("fill.foreign", LOG_S("symbol", l->symbol), LOG_S("order_id", l->id),
+                     LOG_S("action", "not folded; the venue's position decides"));
+    }
+    if (answered)
+        reads_fills(x);
+    manage_all(x);
     free(l);
 }
 
@@ -150,18 +152,21 @@ static int read_row(const json_t *v, struct row *r)
     return ERR_OK;
 }
 
-/* A liquidation has no order of ours: it gets one. */
+/* What the venue closes by itself (liquid, adl, settlement) has no order of ours: it gets one. */
 static struct exec_order *liquidation(struct exec *x, struct trade *t, const struct row *r)
 {
     struct exec_order *o = exec_leg_order(x, t, LEG_EXIT);
     if (o == NULL)
         return NULL;
     TEXT_COPY(o->o.order_id, r->order_id);
-    TEXT_COPY(o->o.reason, "LIQUIDATION");
+    snprintf(o->o.reason, sizeof o->o.reason, "LIQUIDATION %.20s", r->type);
     o->o.ord_type = ORD_MARKET;
     o->o.qty = t->pnl.qty;
     (void)books_event(o, EV_ACKED);
-    t->closing = EXIT_LIQUIDATION;
+    log_error("position.liquidated", LOG_S("symbol", r->symbol), LOG_S("type", r->type), LOG_I("lots", r->qty),
+              LOG_S("action", "booked; what is left is closed"));
+    t->closing = EXIT_NONE;     /* this reason wins */
+    manage_close(x, t, EXIT_LIQUIDATION, true);
     exec_keep_order(x, o);
     return o;
 }
@@ -185,7 +190,7 @@ static bool fold_row(struct exec *x, const struct row *r)
         return true;
     struct trade *t = books_trade(&x->books, r->symbol);
     struct exec_order *o = books_order_by_id(&x->books, r->order_id);
-    if (o == NULL && t != NULL && strcmp(r->type, "liquid") == 0)
+    if (o == NULL && t != NULL && t->pnl.qty > 0 && strcmp(r->type, "trade") != 0)
         o = liquidation(x, t, r);
     if (o == NULL) {
         if (books_seen(&x->books, books_key("foreign", r->order_id, "")))
@@ -197,6 +202,7 @@ static bool fold_row(struct exec *x, const struct row *r)
         .side = strcmp(r->side, "buy") == 0 ? 1 : -1, .qty = r->qty, .price = r->px, .fee = r->fee,
         .multiplier = s->terms.multiplier,
     };
+    bool again = t != NULL && t->open && t->pnl.qty == 0;   /* the rest of an entry, after everything was closed */
     if (t == NULL || strcmp(t->approval_id, o->o.approval_id) != 0 || books_fill(t, o, &f) < 0) {
         log_error("fill.unexplained", LOG_S("symbol", r->symbol), LOG_S("exec_id", r->id),
                   LOG_S("cl_ord_id", o->o.cl_ord_id), LOG_S("action", "the venue's position decides"));
@@ -207,11 +213,13 @@ static bool fold_row(struct exec *x, const struct row *r)
     exec_keep_order(x, o);
     say_fill(x, o, r);
     manage_filled(x, t, o, r->trade_ns);
+    if (again)
+        manage_close(x, t, EXIT_STOP_LOSS, true);
     fold_ended(x, o);
     return true;
 }
 
-void fold_fills(struct exec *x, const json_t *rows)
+bool fold_fills(struct exec *x, const json_t *rows)
 {
     struct row r;
     int64_t newest = 0;
@@ -229,6 +237,7 @@ void fold_fills(struct exec *x, const json_t *rows)
         x->books.fills_ns = newest;
         exec_keep_fills(x);
     }
+    return all;
 }
 
 /* ---- funding, corrections ---- */
@@ -238,12 +247,13 @@ void fold_funding(struct exec *x, const char *symbol, int64_t time_ms, dec_t pai
     char id[32];
     struct trade *t = books_trade(&x->books, symbol);
     snprintf(id, sizeof id, "%lld", (long long)time_ms);
-    if (t == NULL || t->pnl.qty == 0 || time_ms * NS_PER_MS < t->p.opened_ns ||
+    int64_t at = time_ms * NS_PER_MS;
+    if (t == NULL || t->open != 1 || at < t->p.opened_ns || (t->p.closed_ns != 0 && at > t->p.closed_ns) ||
         !exec_see(x, books_key("funding", symbol, id)))
         return;
     if (pnl_funding(&t->pnl, paid) < 0)
-        return;
-    if (t->managed)
+        t->pnl.funding = dec_add(t->pnl.funding, paid);     /* closed since */
+    if (t->managed && t->pnl.qty > 0)
         (void)exits_update(&t->exits, &x->params, &t->pnl);
     trade_refresh(t);
     exec_keep_trade(x, t);
@@ -277,4 +287,5 @@ void fold_correction(struct exec *x, struct symbol *s)
     exec_keep_order(x, o);
     say_fill(x, o, &r);
     manage_filled(x, t, o, r.trade_ns);
+    reads_distrust(x);
 }

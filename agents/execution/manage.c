@@ -1,10 +1,13 @@
 /* manage - each trade looked at: what it needs next is done; see exec.h
  *
  * M1  an open position has a resting closing stop: one is placed at once when none is known to rest, and
- *     after three refusals the position is closed;
+ *     after three tries the position is closed;
  * M2  a new stop rests before the old one is cancelled;
  * M3  a close goes on until nothing is open, in every state of the system;
- * M4  a trade ends when nothing is open, its entry is over and none of its orders is left.
+ * M4  a trade ends when nothing is open, its entry is over, its fundings are known and none of its orders is
+ *     left; what is left of an entry when everything is closed again is cancelled;
+ * M5  an emergency is heard, or seen by the latch file when the bus is dead: everything is closed, and nothing
+ *     is entered until the operator resumes.
  */
 #include <string.h>
 
@@ -16,7 +19,10 @@
 #include "agents/execution/exec.h"
 
 #define ATTACHED_NS  (150 * NS_PER_MS)  /* the entry's own stop may take so long to be seen */
-#define RETRY_NS     (500 * NS_PER_MS)  /* between closing orders */
+#define RETRY_NS     (500 * NS_PER_MS)  /* between closing orders, or stops after a refusal */
+#define SLOW_NS      (5 * NS_PER_S)     /* ... after as many as PATIENCE */
+#define PATIENCE     10
+#define FUNDING_NS   (5 * NS_PER_S)     /* a trade that is over waits so long for the list of its fundings */
 #define STOP_WAIT_NS NS_PER_S
 #define IOC_TRIES    3
 #define STOP_TRIES   3
@@ -34,6 +40,7 @@ void manage_close(struct exec *x, struct trade *t, enum exit_reason reason, bool
         t->urgent = 1;
     else if (!first)
         return;
+    t->try_ns = 0;              /* at once */
     if (first && t->open == 1) {
         TEXT_COPY(t->p.exit_reason, exit_reason_name(reason));
         t->p.version++;
@@ -50,7 +57,7 @@ static void place_exit(struct exec *x, struct trade *t, int64_t qty, bool market
     if (o == NULL)
         return;
     int64_t now = agent_now_ns(x->agent);
-    o->o.qty = qty;
+    o->o.qty = s != NULL && qty > s->terms.max_qty ? s->terms.max_qty : qty;    /* the rest with the next */
     o->o.ord_type = ORD_MARKET;
     TEXT_COPY(o->o.reason, reason);
     if (!market && s != NULL && now - s->ticker_ns < FRESH_NS &&
@@ -63,17 +70,21 @@ static void place_exit(struct exec *x, struct trade *t, int64_t qty, bool market
 
 static void step_close(struct exec *x, struct trade *t)
 {
-    int64_t now = agent_now_ns(x->agent);
+    int64_t now = agent_now_ns(x->agent), wait = t->tries < PATIENCE ? RETRY_NS : SLOW_NS;
     struct exec_order *o = books_leg(&x->books, t, LEG_EXIT);
-    if (t->tries > 0 && now - t->try_ns < RETRY_NS && !(t->urgent && o == NULL && t->tries == 1))
-        return;
-    if (o != NULL && o->o.status == STATUS_INTENT)
+    if (now - t->try_ns < wait || (o != NULL && o->o.status == STATUS_INTENT))
         return;                 /* its answer is on the way, at the latest after the request's time-out */
     t->tries++;
     place_exit(x, t, t->pnl.qty, t->urgent || t->tries > IOC_TRIES, exit_reason_name((enum exit_reason)t->closing));
 }
 
 /* ---- protection ---- */
+
+/* A stop or target did not leave, or was refused, a moment ago. */
+static bool held(const struct exec *x, const struct trade *t)
+{
+    return agent_now_ns(x->agent) < t->hold_ns;
+}
 
 static void place_stop(struct exec *x, struct trade *t)
 {
@@ -111,12 +122,15 @@ static void protect_bare(struct exec *x, struct trade *t, int64_t now)
 {
     if (t->bare_ns == 0)
         t->bare_ns = now;
-    if (t->stop_failures >= STOP_TRIES)
-        manage_close(x, t, EXIT_EMERGENCY, true);
-    else if (t->legs[LEG_STOP] == 0 && now - t->bare_ns < ATTACHED_NS)
+    bool attached = t->legs[LEG_STOP] == 0 && now - t->bare_ns < ATTACHED_NS;
+    if (attached || held(x, t) || stop_on_its_way(x, t, now))
         return;
-    else if (!stop_on_its_way(x, t, now))
-        place_stop(x, t);
+    if (t->stop_tries >= STOP_TRIES) {
+        manage_close(x, t, EXIT_EMERGENCY, true);
+        return;
+    }
+    t->stop_tries++;
+    place_stop(x, t);
 }
 
 static void protect(struct exec *x, struct trade *t)
@@ -128,7 +142,7 @@ static void protect(struct exec *x, struct trade *t)
         return;
     }
     t->bare_ns = 0;
-    t->stop_failures = 0;
+    t->stop_tries = 0;
     if (!dec_eq(stop->o.stop_px, t->told_stop)) {
         bool trailed = t->exits.tp1_done == 0;
         tell_stop_moved(x, t, stop, exit_reason_name(trailed ? EXIT_TRAILING_STOP : EXIT_BREAK_EVEN));
@@ -137,7 +151,7 @@ static void protect(struct exec *x, struct trade *t)
         exec_keep_trade(x, t);
     }
     drop_older_stops(x, t, stop);
-    if (t->managed && !dec_eq(stop->o.stop_px, t->exits.stop) && !stop_on_its_way(x, t, now))
+    if (t->managed && !dec_eq(stop->o.stop_px, t->exits.stop) && !held(x, t) && !stop_on_its_way(x, t, now))
         place_stop(x, t);
 }
 
@@ -157,11 +171,30 @@ static void place_tp1(struct exec *x, struct trade *t)
 
 /* ---- the end ---- */
 
+/* The venue settles at full hours: a trade that saw none has no funding. */
+static bool funding_known(struct exec *x, struct trade *t)
+{
+    int64_t now = agent_now_ns(x->agent);
+    if (t->p.closed_ns == 0)
+        t->p.closed_ns = agent_market_ns(x->agent);
+    if (t->funding_known || t->p.opened_ns / NS_PER_H == t->p.closed_ns / NS_PER_H)
+        return true;
+    if (t->funding_ns == 0) {
+        t->funding_ns = now;
+        stream_funding(x, t);
+    }
+    if (now - t->funding_ns < FUNDING_NS)
+        return false;
+    log_warn("funding.unknown", LOG_S("symbol", t->p.symbol), LOG_S("action", "the trade ends without it"));
+    return true;
+}
+
 static void finish(struct exec *x, struct trade *t)
 {
+    if (t->open == 1 && !funding_known(x, t))
+        return;
     if (t->open == 1) {
         t->open = 2;
-        t->p.closed_ns = agent_market_ns(x->agent);
         t->p.margin = dec_zero();
         exec_keep_trade(x, t);
         tell_position(x, t, TOPIC_POSITION_CLOSED);
@@ -177,13 +210,18 @@ static void finish(struct exec *x, struct trade *t)
     exec_keep_trade(x, t);
 }
 
-static bool entry_must_go(const struct exec *x, const struct trade *t, const struct exec_order *entry)
+static bool timed_out(const struct exec *x, const struct exec_order *entry)
 {
     int64_t most = config_int(agent_config(x->agent), CFG_order_timeout_s) * NS_PER_S;
     int64_t market = agent_market_ns(x->agent);
+    return market != 0 && market - entry->o.market_ns >= most;
+}
+
+static bool entry_must_go(const struct exec *x, const struct trade *t, const struct exec_order *entry)
+{
     enum system_state s = agent_system(x->agent);
-    return t->closing || x->draining || s == SYS_EMERGENCY_STOP || s == SYS_SHUTDOWN ||
-           (market != 0 && market - entry->o.market_ns >= most);
+    return t->closing || (t->open && t->pnl.qty == 0) || x->draining || s == SYS_EMERGENCY_STOP ||
+           s == SYS_SHUTDOWN || timed_out(x, entry);
 }
 
 static void look_at(struct exec *x, struct trade *t)
@@ -191,7 +229,7 @@ static void look_at(struct exec *x, struct trade *t)
     struct exec_order *entry = books_order(&x->books, t->entry_id);
     bool entering = entry != NULL && order_live(entry);
     if (entering && order_resting(entry) && entry_must_go(x, t, entry))
-        exec_cancel(x, entry, !t->closing && !x->draining);
+        exec_cancel(x, entry, timed_out(x, entry));
     if (t->pnl.qty == 0) {
         if (!entering)
             finish(x, t);
@@ -200,8 +238,17 @@ static void look_at(struct exec *x, struct trade *t)
     protect(x, t);
     if (t->closing)
         step_close(x, t);
-    else if (!entering && !t->tp1_placed)
+    else if (!entering && !t->tp1_placed && !held(x, t))
         place_tp1(x, t);
+}
+
+/* It came to light after its trade was over.  A leg goes only where nothing is held that it might protect. */
+static bool is_stray(struct exec *x, const struct exec_order *o)
+{
+    const struct trade *t = books_trade(&x->books, o->o.symbol);
+    const struct symbol *s = exec_symbol(x, o->o.symbol);
+    bool of_trade = t != NULL && strcmp(t->approval_id, o->o.approval_id) == 0;
+    return !of_trade && (o->o.leg == LEG_ENTRY || (t == NULL && s != NULL && s->venue_qty == 0));
 }
 
 static void look_at_orders(struct exec *x)
@@ -211,8 +258,10 @@ static void look_at_orders(struct exec *x)
         struct exec_order *o = &x->books.orders[i];
         bool unsure = o->o.status == STATUS_UNKNOWN || (order_live(o) && o->cancelling) ||
                       (order_live(o) && o->o.leg == LEG_EXIT && o->o.status == STATUS_NEW);
-        if (unsure && order_live(o) && now - o->asked_ns >= ASK_NS)
+        if (unsure && now - o->asked_ns >= ASK_NS)
             exec_query(x, o);
+        if (order_resting(o) && is_stray(x, o))
+            exec_cancel(x, o, false);
         if (order_live(o) && o->venue_done && o->o.cum_qty < o->venue_cum)
             reads_fills(x);
     }
@@ -234,9 +283,12 @@ void manage_all(struct exec *x)
 void manage_timer(void *arg)
 {
     struct exec *x = arg;
+    if (!x->books.stopped && exec_latched())
+        exec_stop_all(x, "the STOP file is there");
     if (!x->protect_ready)
         return;
     look_at_orders(x);
+    candles_ask(x);
     manage_all(x);
     if (x->draining) {
         bool busy = false;
@@ -286,11 +338,9 @@ void manage_filled(struct exec *x, struct trade *t, struct exec_order *o, int64_
         first_fill(x, t, market_ns);
     else if (t->managed && exits_update(&t->exits, &x->params, &t->pnl) < 0)
         manage_close(x, t, EXIT_STOP_LOSS, true);
-    if (t->managed) {
+    if (t->managed)
         t->p.tp1_px = t->exits.tp1;
-    }
-    if (t->pnl.qty == 0)
-        t->p.closed_ns = market_ns;
+    t->p.closed_ns = t->pnl.qty == 0 ? market_ns : 0;
     exec_keep_trade(x, t);
 }
 
@@ -301,10 +351,24 @@ void manage_ended(struct exec *x, struct exec_order *o)
     if (t == NULL || strcmp(t->approval_id, o->o.approval_id) != 0)
         return;
     if (o->o.leg == LEG_STOP && failed)
-        t->stop_failures++;
+        t->hold_ns = agent_now_ns(x->agent) + RETRY_NS;
     if (o->o.leg == LEG_EXIT && t->managed && !t->closing)
         t->exits.tp1_asked = 0;
     exec_keep_trade(x, t);
+}
+
+void manage_unsent(struct exec *x, struct trade *t, const struct exec_order *o)
+{
+    if (o->o.leg != LEG_EXIT)
+        t->hold_ns = agent_now_ns(x->agent) + RETRY_NS;
+    if (o->o.leg == LEG_STOP)
+        t->stop_tries -= t->stop_tries > 0;
+    else if (o->o.leg == LEG_TARGET)
+        t->tp1_placed = 0;
+    else if (t->closing)
+        t->tries -= t->tries > 0;
+    else                        /* the first target, taken at market: its price is looked at again */
+        t->exits.tp1_asked = t->exits.tp1_done = 0;
 }
 
 void manage_cancel_entries(struct exec *x, const char *symbol)
@@ -336,7 +400,8 @@ void manage_tick(struct exec *x, struct symbol *s, const struct exit_tick *tick)
     if (t == NULL || !t->managed || t->pnl.qty == 0 || t->closing || !x->protect_ready)
         return;
     struct exits *e = &t->exits;
-    e->venue_stop = books_stop(&x->books, t) != NULL;
+    const struct exec_order *stop = books_stop(&x->books, t);
+    e->venue_stop = stop != NULL && dec_eq(stop->o.stop_px, e->stop);   /* an older one is not where it should be */
     e->venue_tp1 = e->venue_tp2 = 0;
     for (int i = 0; i < BOOKS_ORDERS; i++) {
         const struct exec_order *o = &x->books.orders[i];

@@ -1,8 +1,10 @@
 /* send - requests that change something at the venue, and what their answers prove; see exec.h
  *
  * 1. An order is on disk as INTENT before its request leaves (agent_effect runs after the journal).
- * 2. Nothing is posted twice: an unknown outcome is resolved by queries (rule of absence below).
- * 3. Absence is proved when "not found" was heard later than the request could still arrive, twice.
+ * 2. Nothing is posted twice: an unknown outcome is resolved by queries.  What was proved not to be sent ends:
+ *    an entry for good, a leg gives its number back and is placed again when it is still needed.
+ * 3. Absence is proved by "not found" twice, AGAIN apart, when by the venue's own clock no request signed
+ *    before the outcome was lost is valid any more, and the fills read after the first name no such order.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +23,7 @@
 
 #define ABSENT_AFTER_NS (10 * NS_PER_S)     /* the venue's window for timestamps, 5 s, and its queues, 5 s */
 #define ABSENT_AGAIN_NS (2 * NS_PER_S)
+#define CANCEL_NS       NS_PER_S            /* between cancels of one order */
 
 struct job {
     struct exec *x;
@@ -117,16 +120,6 @@ static void write_reducing(const struct exec_order *o, struct jw *w)
     jw_close(w, '}');
 }
 
-static void absent(struct exec *x, struct exec_order *o)
-{
-    if (books_event(o, EV_ABSENT) < 0)
-        return;
-    TEXT_COPY(o->o.reason, "ABSENT");
-    exec_keep_order(x, o);
-    tell_order(x, o, TOPIC_ORDER_REJECTED);
-    manage_ended(x, o);
-}
-
 static void refused(struct exec *x, struct exec_order *o, const struct venue_answer *a, enum order_event event)
 {
     if (books_event(o, event) < 0)
@@ -136,6 +129,35 @@ static void refused(struct exec *x, struct exec_order *o, const struct venue_ans
     exec_keep_order(x, o);
     tell_order(x, o, TOPIC_ORDER_REJECTED);
     manage_ended(x, o);
+}
+
+/* A leg of which no byte left: it never was, its number is free. */
+static void unsent(struct exec *x, struct exec_order *o, const struct venue_answer *a)
+{
+    struct trade *t = books_trade(&x->books, o->o.symbol);
+    uint8_t approval[16];
+    enum leg leg;
+    int n;
+    log_warn("order.not_sent", LOG_S("cl_ord_id", o->o.cl_ord_id), LOG_S("symbol", o->o.symbol),
+             LOG_S("why", a->msg), LOG_S("action", "placed again when it is still needed"));
+    if (t != NULL && token_cl_ord_parse(o->o.cl_ord_id, approval, &leg, &n) == ERR_OK &&
+        memcmp(approval, t->approval, sizeof approval) == 0) {
+        t->legs[leg] -= t->legs[leg] == n;
+        manage_unsent(x, t, o);
+        exec_keep_trade(x, t);
+    }
+    memset(o, 0, sizeof *o);
+    exec_keep_order(x, o);
+}
+
+void send_lost(struct exec *x, struct exec_order *o, const char *why)
+{
+    if (books_event(o, EV_LOST) < 0)
+        return;
+    o->lost_ns = agent_now_ns(x->agent);
+    TEXT_COPY(o->o.reason, why);
+    exec_keep_order(x, o);
+    tell_order(x, o, TOPIC_ORDER_UNKNOWN);
 }
 
 static void on_placed(void *arg, const struct venue_answer *a)
@@ -169,14 +191,13 @@ static void on_placed(void *arg, const struct venue_answer *a)
         refused(x, o, a, EV_REFUSED);
         break;
     case PROOF_NOT_SENT:
-        refused(x, o, a, EV_NOT_SENT);
+        if (o->o.leg == LEG_ENTRY)
+            refused(x, o, a, EV_NOT_SENT);
+        else if (o->o.status == STATUS_INTENT)
+            unsent(x, o, a);
         break;
     case PROOF_UNKNOWN:
-        if (books_event(o, EV_LOST) == ERR_OK) {
-            TEXT_COPY(o->o.reason, a->msg);
-            exec_keep_order(x, o);
-            tell_order(x, o, TOPIC_ORDER_UNKNOWN);
-        }
+        send_lost(x, o, a->msg);
         break;
     }
     manage_all(x);
@@ -213,7 +234,7 @@ void exec_place(struct exec *x, struct exec_order *o)
 
 struct exec_order *exec_leg_order(struct exec *x, struct trade *t, enum leg leg)
 {
-    struct exec_order *o = t->legs[leg] < 99 ? books_order_new(&x->books) : NULL;
+    struct exec_order *o = t->legs[leg] < TOKEN_CL_ORD_MAX ? books_order_new(&x->books) : NULL;
     if (o == NULL)
         return NULL;
     token_cl_ord_id(t->approval, leg, ++t->legs[leg], o->o.cl_ord_id);
@@ -262,12 +283,51 @@ static void delete_order(struct agent *a, void *arg)
 void exec_cancel(struct exec *x, struct exec_order *o, bool expired)
 {
     int64_t now = agent_now_ns(x->agent);
-    if (o->cancelling != 0 && now - o->asked_ns < NS_PER_S)
+    if (now - o->cancel_ns < CANCEL_NS)
         return;
     o->cancelling = expired || o->cancelling == 2 ? 2 : 1;
-    o->asked_ns = now;
+    o->cancel_ns = o->asked_ns = now;
     exec_keep_order(x, o);
     agent_effect(x->agent, delete_order, job_new(x, o));
+}
+
+/* Proved: the venue does not have it.  One that it had, and then neither shows nor knows, has ended. */
+static void gone(struct exec *x, struct exec_order *o)
+{
+    if (o->o.status != STATUS_UNKNOWN) {
+        log_error("order.vanished", LOG_S("cl_ord_id", o->o.cl_ord_id), LOG_S("symbol", o->o.symbol),
+                  LOG_S("action", "counted as cancelled; no entries until two reads agree"));
+        TEXT_COPY(o->o.reason, "VANISHED");
+        o->venue_done = 2;
+        o->venue_cum = o->o.cum_qty;
+        fold_ended(x, o);
+        reads_distrust(x);
+    } else if (books_event(o, EV_ABSENT) == ERR_OK) {
+        TEXT_COPY(o->o.reason, "ABSENT");
+        exec_keep_order(x, o);
+        tell_order(x, o, TOPIC_ORDER_REJECTED);
+        manage_ended(x, o);
+    }
+}
+
+/* The venue's clock, read after its "not found". */
+static void on_absent(void *arg, const struct venue_answer *a)
+{
+    struct exec *x;
+    struct exec_order *o = job_take(arg, &x);
+    int64_t venue_ms, now = agent_now_ns(x->agent);
+    if (o == NULL || !order_live(o) || a->outcome != VENUE_OK || codec_value_int(a->data, &venue_ms) < 0)
+        return;
+    int64_t signed_ns = o->lost_ns > o->sent_ns ? o->lost_ns : o->sent_ns;  /* at the latest */
+    if (venue_ms * NS_PER_MS < signed_ns + ABSENT_AFTER_NS)
+        return;
+    if (o->absent_ns == 0) {
+        o->absent_ns = now;
+        reads_fills(x);
+    } else if (now - o->absent_ns >= ABSENT_AGAIN_NS && x->reads.fills_good_ns >= o->absent_ns) {
+        gone(x, o);
+        manage_all(x);
+    }
 }
 
 static void on_asked(void *arg, const struct venue_answer *a)
@@ -277,16 +337,11 @@ static void on_asked(void *arg, const struct venue_answer *a)
     x->reads.looking--;
     if (o == NULL || !order_live(o))
         return;
-    int64_t now = agent_now_ns(x->agent);
     enum answer_proof proof = answer_proof(a->outcome, a->status, a->code);
     if (proof == PROOF_DONE)
         (void)fold_order(x, o, a->data);
-    else if (proof == PROOF_ABSENT && o->o.status == STATUS_UNKNOWN && now - o->sent_ns >= ABSENT_AFTER_NS) {
-        if (o->absent_ns == 0)
-            o->absent_ns = now;
-        else if (now - o->absent_ns >= ABSENT_AGAIN_NS)
-            absent(x, o);
-    }
+    else if (proof == PROOF_ABSENT && o->o.status != STATUS_INTENT)
+        venue_call(x->venue, VENUE_PRIVATE, "GET", "/api/v1/timestamp", NULL, on_absent, job_new(x, o));
     manage_all(x);
 }
 

@@ -178,6 +178,17 @@ void books_stop_moved(struct books *b, const struct msg_stop_moved *m)
         r->position.stop_px = m->new_px;
 }
 
+/* Fills that were missed are in the position told; those that come are folded upon it. */
+static void take_fills(struct exposure *r)
+{
+    const struct sub_position *p = &r->position;
+    r->fills = (struct pnl){
+        .side = side_of(p->side), .qty = p->qty, .entered_qty = p->max_qty > p->qty ? p->max_qty : p->qty,
+        .multiplier = dec_int(1), .entry_px = p->entry_px,
+    };
+    r->fills.exited_qty = r->fills.entered_qty - p->qty;
+}
+
 void books_sync(struct books *b, const struct sub_position *p, size_t n)
 {
     for (int i = b->rows_n - 1; i >= 0; i--) {
@@ -187,9 +198,14 @@ void books_sync(struct books *b, const struct sub_position *p, size_t n)
         if (!there)
             row_remove(b, &b->rows[i]);
     }
-    for (size_t k = 0; k < n; k++)
-        if (p[k].qty > 0)
-            books_position(b, &p[k]);
+    for (size_t k = 0; k < n; k++) {
+        if (p[k].qty <= 0)
+            continue;
+        books_position(b, &p[k]);
+        struct exposure *r = row_find(b, p[k].signal_id, p[k].symbol);
+        if (r != NULL && r->open && r->position.version == p[k].version)
+            take_fills(r);
+    }
 }
 
 static void pause_change(struct books *b, const struct msg_operator_command *m)
@@ -294,14 +310,19 @@ int64_t books_rest_until(const struct books *b, const char *symbol)
     return 0;
 }
 
+size_t books_open(const struct books *b, struct sub_position *ret, size_t max)
+{
+    size_t n = 0;
+    for (int i = 0; i < b->rows_n && n < max; i++)
+        if (b->rows[i].open)
+            ret[n++] = current(&b->rows[i]);
+    return n;
+}
+
 void books_hash(const struct books *b, char ret[POSHASH_TEXT])
 {
     struct sub_position open[BOOKS_ROWS];
-    size_t n = 0;
-    for (int i = 0; i < b->rows_n; i++)
-        if (b->rows[i].open)
-            open[n++] = current(&b->rows[i]);
-    position_hash(open, n, ret);
+    position_hash(open, books_open(b, open, BOOKS_ROWS), ret);
 }
 
 bool books_agree(const struct books *b)

@@ -111,6 +111,8 @@ bool books_answered(const struct books *b, const uint8_t signal_id[16]);
 bool books_full(const struct books *b);
 bool books_paused(const struct books *b, const char *symbol, const char *strategy);
 int64_t books_rest_until(const struct books *b, const char *symbol);    /* 0: none */
+/* Open positions as known here; returns how many, at most max. */
+size_t books_open(const struct books *b, struct sub_position *ret, size_t max);
 void books_hash(const struct books *b, char ret[POSHASH_TEXT]);
 /* Account known and reconciled, and execution's positions are these. */
 bool books_agree(const struct books *b);

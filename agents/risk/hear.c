@@ -115,6 +115,18 @@ void risk_on_stop_moved(struct agent *a, const struct event *e)
     agent_note(a, NOTE_STOP_MOVED, m, sizeof *m, true);
 }
 
+/* As this agent knows them; execution answers the same question with its own. */
+void risk_on_positions(struct agent *a, const struct event *e)
+{
+    struct risk *r = agent_state(a);
+    static struct msg_positions m;
+    const struct reply_to to = agent_reply_to(e);
+    m = (struct msg_positions){.market_ns = agent_market_ns(a), .trade_ready = books_agree(&r->books)};
+    books_hash(&r->books, m.position_hash);
+    m.positions_n = books_open(&r->books, m.positions, sizeof m.positions / sizeof m.positions[0]);
+    agent_reply(a, &to, MSG_POSITIONS, &m);
+}
+
 /* ---- the operator, the system ---- */
 
 void risk_on_command(struct agent *a, const struct event *e)

@@ -1,7 +1,8 @@
 /* risk - the gatekeeper: nothing is entered without its approval.
  *
  * Hears:   signal.generated, order.*, position.*, account.updated, stop.moved, operator.command,
- *          emergency.stop, state.unified, market.*; asks data for hourly closes, execution for its positions
+ *          emergency.stop, state.unified, market.*; asks data for hourly closes, execution for its positions;
+ *          answers execution.positions with its own view
  * Says:    risk.approved (signed, for seconds) or risk.rejected, exactly one for each signal; emergency.stop
  * Keeps:   account, positions, reservations, the day's loss, the streak, rests, pauses, answers given
  * If lost: no entries; exits and stops do not need it.  Restarted, it knows what it had answered, and
@@ -35,11 +36,16 @@ static const struct route routes[] = {
     ROUTES_END
 };
 
+static const struct route requests[] = {
+    {MSG_POSITIONS_GET, risk_on_positions},
+    ROUTES_END
+};
+
 int main(int argc, char **argv)
 {
     static struct risk state;
     const struct agent_def def = {
-        .id = AGENT_RISK, .routes = routes, .state = &state,
+        .id = AGENT_RISK, .routes = routes, .requests = requests, .state = &state,
         .init = risk_init, .load = risk_load, .note = risk_note, .start = risk_start, .warm = risk_warm,
         .save = risk_save, .counters = risk_counters,
     };

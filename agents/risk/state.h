@@ -80,5 +80,6 @@ void risk_on_ticker(struct agent *a, const struct event *e);
 void risk_on_mark(struct agent *a, const struct event *e);
 void risk_on_funding(struct agent *a, const struct event *e);
 void risk_on_candle(struct agent *a, const struct event *e);
+void risk_on_positions(struct agent *a, const struct event *e);
 
 #endif

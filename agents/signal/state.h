@@ -13,7 +13,7 @@
 #define AGENTS_SIGNAL_STATE_H
 
 #include "agents/signal/batch.h"
-#include "agents/signal/day_atr.h"
+#include "libagent/core/day_atr.h"
 #include "libagent/agent.h"
 #include "libagent/core/gamma.h"
 #include "libagent/core/strategy_score.h"

@@ -157,6 +157,13 @@ START_TEST(order_ids_are_32_characters_and_come_back)
     memset(id, 0xff, sizeof id);
     token_cl_ord_id(id, LEG_EXIT, 99, text);
     ck_assert_str_eq(text, "ME1VVVVVVVVVVVVVVVVVVVVVVVVVSX99");
+    static const int more[] = {100, 999, 1000, TOKEN_CL_ORD_MAX};
+    for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) {
+        token_cl_ord_id(id, LEG_STOP, more[i], text);
+        ck_assert_uint_le(strlen(text), 35);
+        ck_assert_int_eq(token_cl_ord_parse(text, back, &leg, &n), ERR_OK);
+        ck_assert_int_eq(n, more[i]);
+    }
     for (int i = 0; i < 1000; i++) {
         randombytes_buf(id, sizeof id);
         token_cl_ord_id(id, (enum leg)(i % LEG_COUNT), 1 + i % 99, text);

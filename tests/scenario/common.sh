@@ -1,6 +1,7 @@
 # What scenario scripts share.  Source it, then
-#   scenario_begin NAME   a fresh instance directory in $dir, removed at the end; everything remembered is
-#                         killed at the end, whatever happens
+#   scenario_begin NAME   a fresh instance directory in $dir, removed at the end; everything remembered, and
+#                         every process that lives in it, is killed at the end by its id, whatever happens
+#   instance_pids         processes whose working directory is that one or below
 #   remember PID          ... is one of ours
 #   wait_until S CMD...   wait at most S seconds for a condition; false when the time is over
 #   fail TEXT             say so, show the logs' ends (and copy them to $KEEP_LOGS), exit 1
@@ -13,18 +14,31 @@ remember() { pids+=("$1"); }
 scenario_begin() {
   pids=()
   dir=$(mktemp -d "/tmp/enigma-$1.XXXXXX") || exit 1
+  top=$dir
   trap scenario_clean EXIT
   trap 'exit 130' INT TERM
 }
 
 scenario_clean() {
-  local p
-  [ -n "${up_dir:-}" ] && [ -x "$bin/enigma" ] && "$bin/enigma" -i "$up_dir" down >/dev/null 2>&1
-  for p in "${pids[@]}"; do kill -9 "$p" 2>/dev/null; done
+  local p try
+  for try in 1 2 3 4 5; do              # a process manager may have started one meanwhile
+    for p in "${pids[@]}" $(instance_pids); do kill -9 "$p"; done
+    pids=()
+    nobody_left && break
+  done 2>/dev/null
   wait 2>/dev/null
-  pkill -9 -f -- "-i $dir( |\$)" 2>/dev/null
-  rm -rf "$dir"
+  rm -rf "$top" "$top".*
 }
+
+instance_pids() {
+  local p at
+  for p in /proc/[0-9]*; do
+    at=$(readlink "$p/cwd" 2>/dev/null) || continue
+    case $at in "$top"|"$top"/*) echo "${p#/proc/}" ;; esac
+  done
+}
+
+nobody_left() { [ -z "$(instance_pids)" ]; }
 
 wait_until() {
   local deadline=$(($(now_ms) + $1 * 1000)); shift

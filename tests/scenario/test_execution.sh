@@ -1,7 +1,8 @@
 #!/bin/bash
 # Execution on the real paper exchange, with a stand-in for risk that signs real approvals:
-# order -> fill -> position with its closing stop -> execution killed and back -> flatten -> closed,
-# as the exchange's own record of orders, fills and positions tells it.
+# order -> fill -> position with its closing stop -> execution killed and back -> flatten -> closed -> somebody
+# trades by hand on the same account -> the bus dies and the STOP file alone closes everything, as the exchange's
+# own record of orders, fills and positions tells it.
 #   usage: test_execution.sh [BIN-DIR]
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -14,12 +15,12 @@ start() { # NAME ARGS...
   local name=$1; shift
   (cd "$dir" && exec "$bin/$name" "$@" >>"log/$name.log" 2>&1) & last=$!; remember $last
 }
-start enigma-bus -i "$dir"
+start enigma-bus -i "$dir"; bus=$last
 wait_until 5 test -s "$dir/etc/keys/guest.cert" || fail "the bus made no certificates"
 start enigma-paper --instance "$dir" --seed 1
 wait_until 10 test -s "$dir/sock/paper.admin.port" || fail "the paper exchange did not start"
 for a in orchestrator audit data signal optimizer; do start enigma-$a -i "$dir"; done
-export APPROVER_FILE=$dir/counts APPROVER_MOST=1
+export APPROVER_FILE=$dir/counts APPROVER_MOST=2
 start test-approver -i "$dir"
 start enigma-execution -i "$dir"; execution=$last
 
@@ -34,6 +35,27 @@ position() { truth | grep -q '"open":true'; }
 flat() { ! position; }
 stopped() { truth | grep '"state":"stop"' | grep '"stop":"down"' | grep -q '"closeOrder":true'; }
 nothing_left() { ! truth | grep -qE '"state":"(stop|open)"'; }
+open_qty() { truth | grep '"open":true' | grep "\"symbol\":\"$1\"" | grep -o '"size":[0-9]*' | cut -d: -f2; }
+open_is() { [ "$(open_qty "$1")" = "$2" ]; }
+# A market order as a person would send it: SYMBOL SIDE LOTS REDUCE-ONLY.
+by_hand() {
+  python3 - "$dir" "$@" <<'EOF'
+import base64, hashlib, hmac, json, sys, time, urllib.request
+where, symbol, side, size, reduce = sys.argv[1:]
+names = dict(line.split("=", 1) for line in open(where + "/etc/keys/paper-account.conf") if "=" in line)
+key = {name.strip(): value.strip() for name, value in names.items()}
+body = json.dumps({"clientOid": "hand-%d" % time.time_ns(), "symbol": symbol, "side": side, "type": "market",
+                   "marginMode": "ISOLATED", "leverage": 2, "size": int(size), "reduceOnly": reduce == "true"})
+stamp = str(int(time.time() * 1000))
+sign = lambda text: base64.b64encode(hmac.new(key["secret"].encode(), text.encode(), hashlib.sha256).digest()).decode()
+request = urllib.request.Request(
+    "http://127.0.0.1:%s/api/v1/orders" % open(where + "/sock/paper.port").read().strip(), body.encode(),
+    {"KC-API-KEY": key["key"], "KC-API-SIGN": sign(stamp + "POST/api/v1/orders" + body), "KC-API-TIMESTAMP": stamp,
+     "KC-API-PASSPHRASE": sign(key["passphrase"]), "KC-API-KEY-VERSION": "3", "Content-Type": "application/json"})
+answer = json.load(urllib.request.urlopen(request, timeout=5))
+sys.exit(0 if answer["code"] == "200000" else "refused: %s" % answer)
+EOF
+}
 said() { grep -q "\"event\":\"$1\"" "$dir/log/enigma-execution.log"; }
 
 wait_until 20 said protect.ready || fail "execution is not protect-ready"
@@ -58,5 +80,30 @@ stopped || fail "the stop is gone after kill -9"
 wait_until 10 flat || fail "flatten left a position"
 wait_until 5 said position.closed || fail "execution did not say position.closed"
 wait_until 5 nothing_left || fail "orders are left at the exchange"
-echo "entry, fill, stop, kill -9 (protect-ready $protect ms, trade-ready $trade ms), flatten: as the exchange tells it"
+
+# Somebody opens a position of their own: said, left alone, and nothing is entered until it is gone.
+by_hand ETHUSDTM buy 3 false || fail "the exchange refused the order by hand"
+wait_until 15 said position.foreign || fail "a position opened by hand was not seen"
+wait_until 2 said trade.not_ready || fail "entries are still allowed beside a foreign position"
+open_is ETHUSDTM 3 || fail "the foreign position was touched"
+: >"$dir/log/enigma-execution.log"
+by_hand ETHUSDTM sell 3 true || fail "the exchange refused the close by hand"
+wait_until 15 said trade.ready || fail "not trade-ready after the foreign position was closed"
+
+# Half of ours is closed by hand.
+(exec 9>"$dir/lock"; flock 9; "$bin/enigma" -i "$dir" resume 9>&-) >"$dir/log/resume.log" 2>&1 || fail "resume: $(cat "$dir/log/resume.log")"
+wait_until 30 position || fail "no second position"
+side=sell; truth | grep '"open":true' | grep -q '"side":"short"' && side=buy
+wait_until 5 open_is XBTUSDTM 4 || fail "the second entry is not filled"
+wait_until 5 said position.opened || fail "execution did not say the second position"
+by_hand XBTUSDTM $side 2 true || fail "the exchange refused the half by hand"
+wait_until 15 said position.corrected || fail "half a position closed by hand was not seen"
+open_is XBTUSDTM 2 || fail "the rest of the position was touched"
+
+# The bus is dead: the STOP file alone closes everything.
+kill -9 "$bus"; wait "$bus" 2>/dev/null
+touch "$dir/STOP"
+wait_until 10 flat || fail "the STOP file closed nothing while the bus was dead"
+wait_until 5 nothing_left || fail "orders are left at the exchange after the emergency"
+echo "entry, fill, stop, kill -9 (protect-ready $protect ms, trade-ready $trade ms), flatten, trades by hand, STOP without a bus: as the exchange tells it"
 scenario_end

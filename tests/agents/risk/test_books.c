@@ -179,6 +179,34 @@ START_TEST(a_sync_leaves_approvals_alone_and_takes_positions)
 }
 END_TEST
 
+START_TEST(after_a_sync_for_a_missed_fill_the_next_fills_are_folded_upon_it)
+{
+    struct sub_order o = {.leg = LEG_ENTRY, .side = SIDE_BUY, .qty = 4};
+    struct sub_position told = position("s1", 1, 1), now = position("s1", 5, 3), want = position("s1", 6, 2);
+    char got[POSHASH_TEXT], hash[POSHASH_TEXT];
+    setup();
+    approve("s1", "XBT", 80);
+    TEXT_COPY(o.signal_id, "s1");
+    books_fill(&b, &o, 1, dec_int(100));
+    told.max_qty = 1;
+    books_position(&b, &told);
+    now.max_qty = 4;                                        /* 3 bought and 1 sold meanwhile: not heard */
+    now.entry_px = dec_int(103);
+    books_sync(&b, &now, 1);
+    books_sync(&b, &now, 1);                                /* told twice is as once */
+    position_hash(&now, 1, hash);
+    books_hash(&b, got);
+    ck_assert_str_eq(got, hash);
+    o.leg = LEG_EXIT;
+    o.side = SIDE_SELL;
+    books_fill(&b, &o, 1, dec_int(110));
+    want.entry_px = dec_int(103);
+    position_hash(&want, 1, hash);
+    books_hash(&b, got);
+    ck_assert_str_eq(got, hash);
+}
+END_TEST
+
 START_TEST(answers_are_known_until_many_others_came)
 {
     setup();
@@ -269,6 +297,7 @@ TESTS("books", the_larger_of_reservation_and_position_counts_while_the_entry_liv
       an_entry_that_ended_without_a_fill_frees_its_place, an_entry_filled_before_its_position_is_told_keeps_its_place,
       orders_of_other_legs_free_nothing, an_older_version_changes_nothing, what_closed_stays_closed_and_counts_once,
       fills_after_the_position_was_told_move_it_as_execution_folds_them,
-      a_sync_leaves_approvals_alone_and_takes_positions, answers_are_known_until_many_others_came,
+      a_sync_leaves_approvals_alone_and_takes_positions,
+      after_a_sync_for_a_missed_fill_the_next_fills_are_folded_upon_it, answers_are_known_until_many_others_came,
       a_drawdown_acknowledged_opens_again_with_the_next_day, an_emergency_ends_with_the_operators_resume_alone,
       pauses_are_of_a_symbol_a_strategy_or_both, positions_adopted_from_the_venue_are_told_apart_by_symbol)

@@ -5,8 +5,8 @@
  * Input: good 1 d candles in order (core/candle.h); an older or repeated day is left out.
  * Pure; plain memory.
  */
-#ifndef AGENTS_SIGNAL_DAY_ATR_H
-#define AGENTS_SIGNAL_DAY_ATR_H
+#ifndef CORE_DAY_ATR_H
+#define CORE_DAY_ATR_H
 
 #include "libagent/core/ta.h"
 

@@ -1,7 +1,7 @@
 /* day_atr - see day_atr.h */
 #include <math.h>
 
-#include "agents/signal/day_atr.h"
+#include "libagent/core/day_atr.h"
 
 void day_atr_init(struct day_atr *d)
 {

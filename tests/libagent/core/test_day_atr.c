@@ -1,6 +1,6 @@
 #include "tests/runner.h"
 
-#include "agents/signal/day_atr.h"
+#include "libagent/core/day_atr.h"
 #include "proto/tm.h"
 
 static struct day_atr d;

@@ -1,0 +1,142 @@
+/* setup - the venue's clock, the contracts, margin and position modes, the account; see exec.h */
+#include <stdio.h>
+#include <string.h>
+
+#include "libagent/exchange/codec.h"
+#include "libagent/log.h"
+#include "proto/err.h"
+#include "proto/text.h"
+#include "proto/tm.h"
+
+#include "agents/execution/exec.h"
+
+#define CLOCK_MOST_MS 1000
+
+/* ---- clock and contracts ---- */
+
+static void on_clock(void *arg, const struct venue_answer *a)
+{
+    struct exec *x = arg;
+    int64_t ms;
+    if (a->outcome != VENUE_OK || codec_value_int(a->data, &ms) < 0)
+        return;
+    int64_t off = ms - agent_now_ns(x->agent) / NS_PER_MS;
+    x->clock_ok = off < CLOCK_MOST_MS && off > -CLOCK_MOST_MS;
+    if (x->clock_ok)
+        agent_degraded_clear(x->agent, "clock", "CLOCK_OFFSET");
+    else
+        agent_degraded(x->agent, SEVERITY_HIGH, "clock", "CLOCK_OFFSET", "more than 1 s from the venue's: set this machine's clock");
+    reads_consider(x);
+}
+
+void setup_clock(struct exec *x)
+{
+    venue_call(x->venue, VENUE_PUBLIC, "GET", "/api/v1/timestamp", NULL, on_clock, x);
+}
+
+static int read_terms(const json_t *v, struct contract_terms *c)
+{
+    dec_t lot, mmr;
+    int64_t max_leverage;
+    *c = (struct contract_terms){.tier_count = 1};
+    if (codec_dec(v, "tickSize", &c->tick) < 0 || codec_dec(v, "multiplier", &c->multiplier) < 0 ||
+        codec_dec(v, "lotSize", &lot) < 0 || codec_dec(v, "makerFeeRate", &c->maker_fee) < 0 ||
+        codec_dec(v, "takerFeeRate", &c->taker_fee) < 0 || codec_dec(v, "maintainMargin", &mmr) < 0 ||
+        codec_int(v, "maxOrderQty", &c->max_qty) < 0 || codec_int(v, "maxLeverage", &max_leverage) < 0 ||
+        dec_to_int(lot, &c->lot) < 0)
+        return ERR_SYNTAX;
+    c->lfr = c->taker_fee;
+    c->tier[0] = (struct contract_tier){.max_notional = dec_zero(), .mmr = mmr, .max_leverage = (int32_t)max_leverage};
+    return contract_valid(c) ? ERR_OK : ERR_RANGE;
+}
+
+static void on_contracts(void *arg, const struct venue_answer *a)
+{
+    struct exec *x = arg;
+    if (a->outcome != VENUE_OK || !json_is_array(a->data))
+        return;
+    for (size_t i = 0; i < json_array_size(a->data); i++) {
+        const json_t *v = json_array_get(a->data, i);
+        const char *name = "";
+        (void)codec_text(v, "symbol", &name);
+        struct symbol *s = exec_symbol(x, name);
+        if (s == NULL)
+            continue;
+        s->known = read_terms(v, &s->terms) == ERR_OK;
+        if (!s->known)
+            log_warn("contract.malformed", LOG_S("symbol", name), LOG_S("action", "not traded"));
+    }
+    x->contracts_ok = true;
+    reads_consider(x);
+}
+
+void setup_contracts(struct exec *x)
+{
+    venue_call(x->venue, VENUE_PUBLIC, "GET", "/api/v1/contracts/active", NULL, on_contracts, x);
+}
+
+/* ---- settings, verified before the first entry ---- */
+
+static void on_margin_mode(void *arg, const struct venue_answer *a)
+{
+    struct symbol *s = arg;
+    const char *mode = "";
+    char body[96];
+    if (a->outcome != VENUE_OK || codec_text(a->data, "marginMode", &mode) < 0)
+        return;
+    s->isolated = strcmp(mode, "ISOLATED") == 0;
+    if (s->isolated)
+        return;
+    snprintf(body, sizeof body, "{\"symbol\":\"%s\",\"marginMode\":\"ISOLATED\"}", s->name);
+    venue_call(s->x->venue, VENUE_PRIVATE, "POST", "/api/v2/position/changeMarginMode", body, on_margin_mode, s);
+}
+
+static void on_position_mode(void *arg, const struct venue_answer *a)
+{
+    struct exec *x = arg;
+    int64_t mode;
+    if (a->outcome != VENUE_OK || codec_int(a->data, "positionMode", &mode) < 0)
+        return;
+    x->one_way = mode == 0;
+    if (!x->one_way)
+        venue_call(x->venue, VENUE_PRIVATE, "POST", "/api/v2/position/switchPositionMode", "{\"positionMode\":\"0\"}",
+                   on_position_mode, x);
+}
+
+void setup_modes(struct exec *x)
+{
+    char target[96];
+    if (!x->one_way)
+        reads_get(x, "/api/v2/position/getPositionMode", on_position_mode);
+    for (size_t i = 0; i < x->n_symbols; i++) {
+        struct symbol *s = &x->symbols[i];
+        if (!s->known || s->isolated)
+            continue;
+        snprintf(target, sizeof target, "/api/v2/position/getMarginMode?symbol=%s", s->name);
+        venue_call(x->venue, VENUE_PRIVATE, "GET", target, NULL, on_margin_mode, s);
+    }
+}
+
+/* ---- the account ---- */
+
+static void on_account(void *arg, const struct venue_answer *a)
+{
+    struct exec *x = arg;
+    struct msg_account_updated m = x->account;
+    if (a->outcome != VENUE_OK || codec_dec(a->data, "accountEquity", &m.equity) < 0 ||
+        codec_dec(a->data, "availableBalance", &m.available) < 0 ||
+        codec_dec(a->data, "orderMargin", &m.order_margin) < 0 ||
+        codec_dec(a->data, "positionMargin", &m.position_margin) < 0 ||
+        codec_dec(a->data, "unrealisedPNL", &m.unrealised_pnl) < 0)
+        return;
+    x->account = m;
+    x->account_known = true;
+    tell_account(x);
+}
+
+void setup_account(void *arg)
+{
+    struct exec *x = arg;
+    if (x->venue != NULL && x->protect_ready)
+        reads_get(x, "/api/v1/account-overview?currency=USDT", on_account);
+}

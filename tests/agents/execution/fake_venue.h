@@ -1,0 +1,450 @@
+/* fake_venue - an exchange of a few lines for tests of execution: it takes orders, shows lists, and does what the
+ * test says; no network, no time of its own.
+ *
+ * It stands in for libagent/venue.h and the signer.  Include it after tests/agents/fake_agent.h, once.
+ * What is called is answered by fake_settle(), in order; fake_fault() makes the next such call fail.
+ */
+#ifndef TESTS_AGENTS_EXECUTION_FAKE_VENUE_H
+#define TESTS_AGENTS_EXECUTION_FAKE_VENUE_H
+
+#include "agents/execution/signer.h"
+#include "libagent/exchange/codec.h"
+#include "libagent/exchange/jw.h"
+#include "libagent/venue.h"
+#include "proto/text.h"
+#include "proto/tm.h"
+
+struct fv_order {
+    int64_t id, parent;
+    char oid[40], symbol[24], side[8], type[8], tif[8], stop[8], price[24], stop_px[24], up[24], down[24];
+    int64_t size, deal;
+    bool whole, reduces, active, cancelled, rests_untriggered, hidden;  /* hidden: no list or query shows it */
+};
+
+static struct fake_venue {
+    struct agent *agent;
+    struct venue_options options;
+    struct venue_stream_options stream;
+    struct fv_order orders[1024];
+    int64_t n_orders, fills, asked, posts, deletes;
+    int64_t clock_off_ns;               /* its clock minus ours */
+    char fill_rows[1 << 16], funding_rows[4096];
+    struct { char symbol[24]; int64_t qty; } held[8];
+    bool attach_late;                   /* triggers of an entry do not appear */
+    struct fv_fault {
+        char method[8], prefix[64];
+        enum venue_outcome outcome;
+        int status, times;
+        char code[16];
+        bool done;                      /* carried out all the same */
+    } faults[8];
+    struct { venue_done *done; void *arg; struct venue_answer answer; json_t *tree; } queue[4096];
+    size_t head, tail;
+    struct { void (*fn)(struct agent *a, void *arg); void *arg; } effects[4096];
+    size_t effects_head, effects_tail;
+} fv;
+
+/* The next `times` calls that begin like this fail. */
+static inline void fake_fault(const char *method, const char *prefix, enum venue_outcome outcome, int status,
+                              const char *code, bool done, int times)
+{
+    for (int i = 0; i < 8; i++) {
+        struct fv_fault *f = &fv.faults[i];
+        if (f->times > 0)
+            continue;
+        *f = (struct fv_fault){.outcome = outcome, .status = status, .times = times, .done = done};
+        TEXT_COPY(f->method, method);
+        TEXT_COPY(f->prefix, prefix);
+        TEXT_COPY(f->code, code);
+        return;
+    }
+    must(false);
+}
+
+static inline int64_t *fv_held(const char *symbol)
+{
+    for (int i = 0; i < 8; i++) {
+        if (fv.held[i].symbol[0] == '\0')
+            TEXT_COPY(fv.held[i].symbol, symbol);
+        if (strcmp(fv.held[i].symbol, symbol) == 0)
+            return &fv.held[i].qty;
+    }
+    must(false);
+    return NULL;
+}
+
+static inline struct fv_order *fv_new(const char *symbol)
+{
+    must(fv.n_orders < 1024);
+    struct fv_order *o = &fv.orders[fv.n_orders++];
+    *o = (struct fv_order){.id = 1000 + fv.n_orders, .active = true};
+    TEXT_COPY(o->symbol, symbol);
+    return o;
+}
+
+/* The i-th active order of this kind: "entry", "stop", "target", "exit"; NULL. */
+static inline struct fv_order *fv_find(const char *kind, int i)
+{
+    for (int64_t k = 0; k < fv.n_orders; k++) {
+        struct fv_order *o = &fv.orders[k];
+        bool closes = o->whole || o->reduces;
+        bool loses = (strcmp(o->stop, "down") == 0) == (strcmp(o->side, "sell") == 0);
+        const char *is = !closes ? "entry" : o->stop[0] == '\0' ? "exit" : loses ? "stop" : "target";
+        if (o->active && strcmp(is, kind) == 0 && i-- == 0)
+            return o;
+    }
+    return NULL;
+}
+
+static inline int fv_count(const char *kind)
+{
+    int n = 0;
+    while (fv_find(kind, n) != NULL)
+        n++;
+    return n;
+}
+
+static inline void fv_write(struct jw *w, const struct fv_order *o)
+{
+    jw_open(w, NULL, '{');
+    jw_ints(w, "id", o->id);
+    jw_str(w, "symbol", o->symbol);
+    jw_str(w, "side", o->side);
+    jw_str(w, "type", o->type);
+    jw_str(w, "stop", o->stop);
+    jw_str(w, "stopPrice", o->stop_px);
+    jw_int(w, "size", o->size);
+    jw_int(w, "dealSize", o->deal);
+    jw_bool(w, "closeOrder", o->whole);
+    jw_bool(w, "reduceOnly", o->reduces);
+    jw_str(w, "clientOid", o->oid);
+    jw_bool(w, "isActive", o->active);
+    jw_bool(w, "cancelExist", o->cancelled);
+    jw_close(w, '}');
+}
+
+static inline void fv_list(struct jw *w, bool stops)
+{
+    jw_open(w, NULL, '{');
+    jw_open(w, "items", '[');
+    for (int64_t i = 0; i < fv.n_orders; i++)
+        if (fv.orders[i].active && !fv.orders[i].hidden && fv.orders[i].rests_untriggered == stops)
+            fv_write(w, &fv.orders[i]);
+    jw_close(w, ']');
+    jw_close(w, '}');
+}
+
+static inline void fv_copy(const json_t *t, const char *key, char *ret, size_t size)
+{
+    const char *text = codec_chars(json_object_get(t, key));
+    snprintf(ret, size, "%s", text != NULL ? text : "");
+}
+
+static inline void fv_place(const char *body, struct jw *w)
+{
+    json_t *t = NULL;
+    char symbol[24];
+    must(codec_load(body, strlen(body), &t) == ERR_OK);
+    fv_copy(t, "symbol", symbol, sizeof symbol);
+    struct fv_order *o = fv_new(symbol);
+    fv_copy(t, "clientOid", o->oid, sizeof o->oid);
+    fv_copy(t, "side", o->side, sizeof o->side);
+    fv_copy(t, "type", o->type, sizeof o->type);
+    fv_copy(t, "timeInForce", o->tif, sizeof o->tif);
+    fv_copy(t, "stop", o->stop, sizeof o->stop);
+    fv_copy(t, "price", o->price, sizeof o->price);
+    fv_copy(t, "stopPrice", o->stop_px, sizeof o->stop_px);
+    fv_copy(t, "triggerStopUpPrice", o->up, sizeof o->up);
+    fv_copy(t, "triggerStopDownPrice", o->down, sizeof o->down);
+    (void)codec_int(t, "size", &o->size);
+    (void)codec_bool(t, "closeOrder", &o->whole);
+    (void)codec_bool(t, "reduceOnly", &o->reduces);
+    o->rests_untriggered = o->stop[0] != '\0';
+    for (int64_t i = 0; i < fv.n_orders - 1; i++)
+        must(strcmp(fv.orders[i].oid, o->oid) != 0);    /* a clientOid is used once */
+    jw_open(w, NULL, '{');
+    jw_ints(w, "orderId", o->id);
+    jw_close(w, '}');
+    json_decref(t);
+}
+
+static inline struct fv_order *fv_by(const char *id, const char *oid)
+{
+    for (int64_t i = 0; i < fv.n_orders; i++)
+        if (!fv.orders[i].hidden && ((oid != NULL && strcmp(fv.orders[i].oid, oid) == 0) ||
+                                     (id != NULL && fv.orders[i].id == atoll(id))))
+            return &fv.orders[i];
+    return NULL;
+}
+
+/* Carry it out; false: "not found". */
+static inline bool fv_do(const char *method, const char *target, const char *body, struct jw *w)
+{
+    static const char by_oid[] = "/api/v1/orders/byClientOid?clientOid=";
+    static const char client[] = "/api/v1/orders/client-order/";
+    char oid[40];
+    struct fv_order *o = NULL;
+    if (strcmp(method, "POST") == 0 && (strcmp(target, "/api/v1/st-orders") == 0 || strcmp(target, "/api/v1/orders") == 0)) {
+        fv_place(body, w);
+    } else if (strncmp(target, client, strlen(client)) == 0 || strncmp(target, by_oid, strlen(by_oid)) == 0) {
+        const char *from = target + (target[15] == 'b' ? strlen(by_oid) : strlen(client));
+        snprintf(oid, sizeof oid, "%.*s", (int)strcspn(from, "?"), from);
+        o = fv_by(NULL, oid);
+    } else if (strncmp(target, "/api/v1/orders/", 15) == 0) {
+        o = fv_by(target + 15, NULL);
+    } else if (strncmp(target, "/api/v1/orders?", 15) == 0 || strncmp(target, "/api/v1/stopOrders", 18) == 0) {
+        fv_list(w, target[8] == 's');
+    } else if (strcmp(target, "/api/v1/positions") == 0) {
+        jw_open(w, NULL, '[');
+        for (int i = 0; i < 8 && fv.held[i].symbol[0] != '\0'; i++) {
+            jw_open(w, NULL, '{');
+            jw_str(w, "symbol", fv.held[i].symbol);
+            jw_int(w, "currentQty", fv.held[i].qty);
+            jw_str(w, "markPrice", "100");
+            jw_close(w, '}');
+        }
+        jw_close(w, ']');
+    } else if (strncmp(target, "/api/v1/fills", 13) == 0) {
+        jw_open(w, NULL, '{');
+        jw_int(w, "totalPage", 1);
+        jw_open(w, "items", '[');
+        if (fv.fill_rows[0] != '\0')
+            jw_raw(w, NULL, fv.fill_rows, strlen(fv.fill_rows));
+        jw_close(w, ']');
+        jw_close(w, '}');
+    } else if (strncmp(target, "/api/v1/funding-history", 23) == 0) {
+        jw_open(w, NULL, '{');
+        jw_open(w, "dataList", '[');
+        if (fv.funding_rows[0] != '\0')
+            jw_raw(w, NULL, fv.funding_rows, strlen(fv.funding_rows));
+        jw_close(w, ']');
+        jw_close(w, '}');
+    } else if (strcmp(target, "/api/v1/timestamp") == 0) {
+        jw_int(w, NULL, (fv.agent->now_ns + fv.clock_off_ns) / NS_PER_MS);
+    } else if (strcmp(target, "/api/v1/contracts/active") == 0) {
+        static const char text[] = "[{\"symbol\":\"XBTUSDTM\",\"tickSize\":0.1,\"multiplier\":0.001,\"lotSize\":1,"
+            "\"makerFeeRate\":0.0002,\"takerFeeRate\":0.0006,\"maintainMargin\":0.004,\"maxOrderQty\":1000,"
+            "\"maxLeverage\":100},{\"symbol\":\"ETHUSDTM\",\"tickSize\":0.1,\"multiplier\":0.01,\"lotSize\":1,"
+            "\"makerFeeRate\":0.0002,\"takerFeeRate\":0.0006,\"maintainMargin\":0.004,\"maxOrderQty\":1000,"
+            "\"maxLeverage\":100}]";
+        jw_raw(w, NULL, text, sizeof text - 1);
+    } else if (strstr(target, "MarginMode") != NULL) {
+        jw_open(w, NULL, '{');
+        jw_str(w, "marginMode", "ISOLATED");
+        jw_close(w, '}');
+    } else if (strstr(target, "PositionMode") != NULL) {
+        jw_open(w, NULL, '{');
+        jw_int(w, "positionMode", 0);
+        jw_close(w, '}');
+    } else if (strncmp(target, "/api/v1/account-overview", 24) == 0) {
+        jw_open(w, NULL, '{');
+        static const char *const keys[] = {"accountEquity", "availableBalance", "orderMargin", "positionMargin",
+                                           "unrealisedPNL"};
+        for (int i = 0; i < 5; i++)
+            jw_int(w, keys[i], 10000);
+        jw_close(w, '}');
+    } else {
+        must(false);
+    }
+    if (strncmp(target, "/api/v1/orders/", 15) != 0)
+        return true;
+    if (o == NULL)
+        return false;
+    if (strcmp(method, "DELETE") == 0 && o->active) {
+        o->active = false;
+        o->cancelled = true;
+    }
+    fv_write(w, o);
+    return true;
+}
+
+/* ---- libagent/venue.h, the signer, and what fake_agent.h lacks ---- */
+
+void venue_call(struct venue *v, enum venue_class class, const char *method, const char *target, const char *body,
+                venue_done *done, void *arg)
+{
+    (void)v, (void)class;
+    struct venue_answer a = {.outcome = VENUE_OK, .status = 200, .code = "200000"};
+    struct fv_fault *fault = NULL;
+    json_t *tree = NULL;
+    fv.posts += strcmp(method, "POST") == 0;
+    fv.deletes += strcmp(method, "DELETE") == 0;
+    for (int i = 0; i < 8 && fault == NULL; i++)
+        if (fv.faults[i].times > 0 && strcmp(fv.faults[i].method, method) == 0 &&
+            strncmp(fv.faults[i].prefix, target, strlen(fv.faults[i].prefix)) == 0)
+            fault = &fv.faults[i];
+    if (fault == NULL || fault->done) {
+        struct jw w;
+        jw_init(&w);
+        if (!fv_do(method, target, body, &w)) {
+            a.outcome = VENUE_REFUSED;
+            TEXT_COPY(a.code, "100001");
+            TEXT_COPY(a.msg, "error.getOrder.orderNotExist");
+        } else {
+            must(codec_load(w.buf, w.len, &tree) == ERR_OK);
+        }
+        jw_fini(&w);
+    }
+    if (fault != NULL) {
+        fault->times--;
+        a.outcome = fault->outcome;
+        a.status = fault->status;
+        TEXT_COPY(a.code, fault->code);
+        TEXT_COPY(a.msg, "fault");
+        json_decref(tree);
+        tree = NULL;
+    }
+    a.data = tree;
+    if (a.outcome == VENUE_BROKEN) {    /* answered at once, as the breaker does */
+        done(arg, &a);
+        return;
+    }
+    must(fv.tail < 4096);
+    fv.queue[fv.tail].done = done;
+    fv.queue[fv.tail].arg = arg;
+    fv.queue[fv.tail].tree = tree;
+    fv.queue[fv.tail++].answer = a;
+}
+
+int venue_new(const struct venue_options *o, struct venue **ret)
+{
+    fv.options = *o;
+    *ret = (struct venue *)&fv;
+    return ERR_OK;
+}
+void venue_destroy(struct venue **v) { *v = NULL; }
+int venue_paper_url(char *ret, size_t size) { snprintf(ret, size, "http://paper"); return ERR_OK; }
+int64_t venue_errors(const struct venue *v) { (void)v; return 0; }
+struct venue_stream *venue_stream_open(struct venue *v, const struct venue_stream_options *o)
+{
+    (void)v;
+    fv.stream = *o;
+    return (struct venue_stream *)&fv.stream;
+}
+void venue_stream_close(struct venue_stream **s) { *s = NULL; }
+void venue_stream_subscribe(struct venue_stream *s, const char *topic, bool private)
+{
+    (void)s, (void)topic, (void)private;
+}
+
+int signer_fd(void) { return -1; }
+int signer_open(const char *key_file, const char *mode, const char *rest_url, char why[SIGNER_WHY_MAX])
+{
+    (void)key_file, (void)mode, (void)rest_url, (void)why;
+    return ERR_OK;
+}
+int signer_sign(const struct policy_request *r, char headers[VENUE_HEADERS_MAX][VENUE_HEADER_MAX],
+                char why[SIGNER_WHY_MAX])
+{
+    (void)r, (void)headers, (void)why;
+    return 0;
+}
+
+struct loop_watch *loop_watch_fd(struct loop *l, int fd, void (*fn)(void *arg), void *arg)
+{
+    (void)l, (void)fd, (void)fn, (void)arg;
+    return NULL;
+}
+void agent_effect(struct agent *a, void (*fn)(struct agent *a, void *arg), void *arg)
+{
+    (void)a;
+    must(fv.effects_tail < 4096);
+    fv.effects[fv.effects_tail].fn = fn;
+    fv.effects[fv.effects_tail++].arg = arg;
+}
+
+/* Everything under way is done and answered. */
+static inline void fake_settle(void)
+{
+    while (fv.effects_head < fv.effects_tail || fv.head < fv.tail) {
+        if (fv.effects_head < fv.effects_tail) {
+            size_t i = fv.effects_head++;
+            fv.effects[i].fn(fv.agent, fv.effects[i].arg);
+        } else {
+            size_t i = fv.head++;
+            fv.queue[i].done(fv.queue[i].arg, &fv.queue[i].answer);
+            json_decref(fv.queue[i].tree);
+        }
+    }
+    fv.effects_head = fv.effects_tail = fv.head = fv.tail = 0;
+}
+
+/* ---- what happens at the venue ---- */
+
+static inline void fv_tell_order(const struct fv_order *o, const char *type)
+{
+    char text[256];
+    json_t *t = NULL;
+    snprintf(text, sizeof text, "{\"orderId\":\"%lld\",\"clientOid\":\"%s\",\"type\":\"%s\",\"filledSize\":\"%lld\"}",
+             (long long)o->id, o->oid, type, (long long)o->deal);
+    must(codec_load(text, strlen(text), &t) == ERR_OK);
+    fv.stream.on_message(fv.stream.arg, "", "orderChange", t, 1);
+    json_decref(t);
+}
+
+static inline void fv_row(const struct fv_order *o, int64_t qty, const char *px, const char *fee, const char *type)
+{
+    char row[512];
+    int n = snprintf(row, sizeof row, "{\"tradeId\":\"T%lld\",\"orderId\":\"%lld\",\"symbol\":\"%s\",\"side\":\"%s\","
+                     "\"price\":\"%s\",\"size\":%lld,\"fee\":\"%s\",\"tradeTime\":%lld,\"createdAt\":%lld,"
+                     "\"liquidity\":\"taker\",\"tradeType\":\"%s\"}%s", (long long)++fv.fills, (long long)o->id,
+                     o->symbol, o->side, px, (long long)qty, fee, (long long)fv.agent->market_ns,
+                     (long long)(fv.agent->now_ns / NS_PER_MS), type, fv.fill_rows[0] != '\0' ? "," : "");
+    size_t len = strlen(fv.fill_rows) + 1;
+    must(n > 0 && (size_t)n < sizeof row && (size_t)n + len <= sizeof fv.fill_rows);
+    memmove(fv.fill_rows + n, fv.fill_rows, len);       /* newest first */
+    memcpy(fv.fill_rows, row, (size_t)n);
+}
+
+static inline void fv_trigger(const struct fv_order *entry, bool up)
+{
+    if ((up ? entry->up : entry->down)[0] == '\0' || fv.attach_late)
+        return;
+    struct fv_order *o = fv_new(entry->symbol);
+    o->parent = entry->id;
+    TEXT_COPY(o->side, strcmp(entry->side, "buy") == 0 ? "sell" : "buy");
+    TEXT_COPY(o->stop, up ? "up" : "down");
+    TEXT_COPY(o->stop_px, up ? entry->up : entry->down);
+    TEXT_COPY(o->type, "market");
+    o->whole = o->rests_untriggered = true;
+}
+
+/* An execution of o, unknown to us until we look. */
+static inline void fv_fill_quietly(struct fv_order *o, int64_t qty, const char *px, const char *fee)
+{
+    int64_t *held = fv_held(o->symbol);
+    bool first = o->deal == 0;
+    o->deal += qty;
+    o->rests_untriggered = false;
+    *held += strcmp(o->side, "buy") == 0 ? qty : -qty;
+    fv_row(o, qty, px, fee, "trade");
+    if (o->deal >= o->size)
+        o->active = false;
+    if (first && !o->whole && !o->reduces) {
+        fv_trigger(o, true);
+        fv_trigger(o, false);
+    }
+    for (int64_t i = 0; *held == 0 && i < fv.n_orders; i++)     /* attached triggers go with the position */
+        if (fv.orders[i].parent != 0 && fv.orders[i].active && strcmp(fv.orders[i].symbol, o->symbol) == 0) {
+            fv.orders[i].active = false;
+            fv.orders[i].cancelled = &fv.orders[i] != o;
+        }
+}
+
+static inline void fv_fill(struct fv_order *o, int64_t qty, const char *px)
+{
+    int64_t before = fv.n_orders;
+    fv_fill_quietly(o, qty, px, "0.0002");
+    fv_tell_order(o, o->active ? "match" : "filled");
+    if (fv.n_orders > before) {         /* its triggers */
+        char text[80];
+        json_t *t = NULL;
+        snprintf(text, sizeof text, "{\"orderId\":\"%lld\",\"type\":\"open\"}", (long long)fv.orders[before].id);
+        must(codec_load(text, strlen(text), &t) == ERR_OK);
+        fv.stream.on_message(fv.stream.arg, "", "stopOrder", t, 1);
+        json_decref(t);
+    }
+    fake_settle();
+}
+
+#endif

@@ -1,0 +1,1012 @@
+/* Execution's modules behind a skeleton and an exchange of the test: what it does with orders, in every trouble. */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "tests/agents/fake_agent.h"
+#include "tests/agents/execution/fake_venue.h"
+#include "tests/runner.h"
+
+#include "agents/execution/exec.h"
+
+#define T0 (INT64_C(1699999200) * NS_PER_S)         /* a full hour, market time */
+
+static struct exec *x;
+static struct agent *a;
+static char dir[64];
+static int approvals;
+
+/* ---- the stage ---- */
+
+/* ... about candles, unless a test does. */
+static void nobody_answers(void)
+{
+    while (fake_answer(a, ERR_TIMEOUT, MSG_COUNT, NULL))
+        continue;
+}
+
+static void pass(int64_t ms)
+{
+    for (; ms > 0; ms -= 250) {
+        a->market_ns += 250 * NS_PER_MS;
+        fake_pass_ms(a, 250);
+        fake_settle();
+        nobody_answers();
+    }
+}
+
+static void begin_agent(void)
+{
+    char why[CONFIG_WHY_MAX] = "";
+    fake_timers_n = 0;
+    x = calloc(1, sizeof *x);
+    a = fake_new(x);
+    a->market_ns = T0;
+    fv.agent = a;
+    fake_config(a, "symbols", "XBTUSDTM ETHUSDTM");
+    fake_config(a, "primary_tf", "15m");
+    ck_assert_msg(execution_init(a, why) == ERR_OK, "%s", why);
+}
+
+static void begin_trading(void)
+{
+    execution_start(a);
+    execution_warm(a);
+    pass(250);
+    fv.stream.on_up(fv.stream.arg);
+    pass(6000);
+}
+
+static void begin(void)
+{
+    snprintf(dir, sizeof dir, "/tmp/enigma-exec-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    ck_assert_int_eq(chdir(dir), 0);
+    memset(&fv, 0, sizeof fv);
+    begin_agent();
+    begin_trading();
+    ck_assert_int_eq(a->life, LIFE_ACTIVE);
+    ck_assert(x->trade_ready);
+}
+
+static void end(void)
+{
+    execution_fini(a);
+    fake_destroy(a);
+    free(x);
+    unlink("STOP");
+    ck_assert_int_eq(rmdir(dir), 0);
+}
+
+/* The process dies, its requests with it; what was noted comes back. */
+static void crash(void)
+{
+    struct agent *old = a;
+    struct exec *was = x;
+    int64_t now = a->now_ns, market = a->market_ns;
+    must(fv.head == fv.tail);
+    while (fv.effects_head < fv.effects_tail)
+        free(fv.effects[fv.effects_head++].arg);    /* requests that never left */
+    fv.effects_head = fv.effects_tail = fv.head = fv.tail = 0;
+    begin_agent();
+    a->now_ns = now;
+    a->market_ns = market;
+    for (size_t i = 0; i < old->n_notes; i++) {
+        ck_assert_int_eq(execution_note(a, old->notes[i].kind, old->notes[i].data, old->notes[i].len), ERR_OK);
+        agent_note(a, old->notes[i].kind, old->notes[i].data, old->notes[i].len, true);
+    }
+    free(was);
+    fake_destroy(old);
+}
+
+/* Buy or sell 4 lots at 100, stop 2 away, targets at 1.2 and 2 R; the order is on its way. */
+static void approve_as(const char *symbol, enum side side, int64_t qty)
+{
+    static struct msg_risk_approved m;
+    uint8_t id[16];
+    int s = side == SIDE_BUY ? 1 : -1;
+    m = (struct msg_risk_approved){
+        .side = side, .qty = qty, .leverage = 2, .price = dec_int(100), .stop_px = dec_int(100 - 2 * s),
+        .tp1_px = dec_scaled(1000 + 24 * s, -1), .tp2_px = dec_int(100 + 4 * s), .decision_px = dec_int(100),
+        .atr = dec_int(1), .margin = dec_int(1), .close_ns = a->market_ns, .issued_ns = a->now_ns,
+        .expires_ns = a->now_ns + 4 * NS_PER_S, .token_len = TOKEN_SIZE,
+    };
+    snprintf(m.approval_id, sizeof m.approval_id, "00000000-0000-4000-8000-%012d", ++approvals);
+    snprintf(m.signal_id, sizeof m.signal_id, "00000000-0000-4000-9000-%012d", approvals);
+    TEXT_COPY(m.symbol, symbol);
+    must(token_uuid(m.approval_id, id) == ERR_OK);
+    token_cl_ord_id(id, LEG_ENTRY, 1, m.cl_ord_id);
+    fake_tell(a, exec_on_approved, AGENT_RISK, MSG_RISK_APPROVED, &m);
+}
+
+static void approve(void)
+{
+    approve_as("XBTUSDTM", SIDE_BUY, 4);
+}
+
+static void tick(const char *px)
+{
+    struct msg_market_ticker m = {.symbol = "XBTUSDTM", .last_px = dec_lit(px), .bid_px = dec_lit(px),
+                                  .ask_px = dec_lit(px)};
+    fake_tell(a, exec_on_ticker, AGENT_DATA, MSG_MARKET_TICKER, &m);
+    fake_settle();
+}
+
+static struct trade *trade(void)
+{
+    return books_trade(&x->books, "XBTUSDTM");
+}
+
+/* Four lots long at 100, stop at 98, TP1 and TP2 resting. */
+static void open_position(void)
+{
+    approve();
+    fake_settle();
+    fv_fill(fv_find("entry", 0), 4, "100");
+    pass(500);
+    ck_assert_ptr_nonnull(trade());
+    ck_assert_int_eq(trade()->pnl.qty, 4);
+    ck_assert_int_eq(fv_count("stop"), 1);
+    ck_assert_int_eq(fv_count("target"), 2);
+}
+
+static const struct sub_order *said(enum msg type, size_t i)
+{
+    const struct msg_order_rejected *m = fake_heard(a, type, i);
+    return m != NULL ? &m->order : NULL;
+}
+
+static const struct sub_position *closed(void)
+{
+    const struct msg_position_closed *m = fake_heard(a, MSG_POSITION_CLOSED, 0);
+    return m != NULL ? &m->position : NULL;
+}
+
+static void operator_says(enum verb verb)
+{
+    struct msg_operator_command m = {.verb = verb};
+    fake_tell(a, exec_on_command, AGENT_ORCHESTRATOR, MSG_OPERATOR_COMMAND, &m);
+    fake_settle();
+}
+
+static void emergency(void)
+{
+    struct msg_emergency_stop m = {.close_positions = true, .cause = "TEST"};
+    fake_tell(a, exec_on_emergency, AGENT_RISK, MSG_EMERGENCY_STOP, &m);
+    fake_settle();
+}
+
+/* Whatever closes is filled whole; false: nothing does. */
+static bool fill_exits(const char *px)
+{
+    struct fv_order *o = fv_find("exit", 0);
+    if (o == NULL)
+        return false;
+    int64_t held = llabs(*fv_held(o->symbol));
+    fv_fill(o, o->size < held ? o->size : held, px);
+    return true;
+}
+
+/* ---- volatility ---- */
+
+static void bar(int64_t n, const char *high, const char *low, bool warm)
+{
+    struct msg_market_candle m = {
+        .symbol = "XBTUSDTM", .tf = "15m", .start_ns = T0 + n * x->bar_ns, .open = dec_int(100), .high = dec_lit(high),
+        .low = dec_lit(low), .close = dec_int(100), .warm = warm,
+    };
+    fake_tell(a, exec_on_candle, AGENT_DATA, MSG_MARKET_CANDLE, &m);
+    fake_settle();
+}
+
+static void answer_history(int64_t until)
+{
+    static struct msg_candles m;
+    m = (struct msg_candles){.symbol = "XBTUSDTM", .tf = "15m", .rows_n = 100};
+    for (int i = 0; i < 100; i++)
+        m.rows[i] = (struct sub_candle_row){.start_ns = T0 + (until - 99 + i) * x->bar_ns, .open = dec_int(100),
+                                            .high = dec_lit("100.5"), .low = dec_lit("99.5"), .close = dec_int(100)};
+    ck_assert_uint_gt(a->n_questions, 0);
+    ck_assert(fake_answer(a, ERR_OK, MSG_CANDLES, &m));
+}
+
+START_TEST(volatility_twice_that_of_the_entry_closes_the_position)
+{
+    begin();
+    candles_ask(x);
+    answer_history(0);
+    open_position();
+    tick("100");
+    for (int i = 1; i <= 3; i++)
+        bar(i, "100.5", "99.5", false);
+    ck_assert(x->symbols[0].atr_now > 0.99 && x->symbols[0].atr_now < 1.01);
+    ck_assert_int_eq(trade()->closing, EXIT_NONE);
+    for (int i = 4; i < 15 && trade()->closing == EXIT_NONE; i++)
+        bar(i, "102", "98.1", false);
+    ck_assert_int_eq(trade()->closing, EXIT_VOLATILITY_STOP);
+    ck_assert(x->symbols[0].atr_now >= 2);
+    end();
+}
+END_TEST
+
+START_TEST(volatility_abstains_while_bars_are_missing_and_asks_for_them)
+{
+    begin();
+    candles_ask(x);
+    answer_history(0);
+    open_position();
+    tick("100");
+    nobody_answers();
+    bar(5, "110", "90", false);                 /* four are missing */
+    ck_assert(x->symbols[0].atr_now <= 0);
+    ck_assert_int_eq(trade()->closing, EXIT_NONE);
+    answer_history(5);
+    bar(6, "100.5", "99.5", false);
+    ck_assert(x->symbols[0].atr_now > 0.9 && x->symbols[0].atr_now < 1.1);
+    end();
+}
+END_TEST
+
+/* ---- not sent, unknown, absent ---- */
+
+START_TEST(an_entry_that_did_not_leave_is_dead_and_risk_hears_it)
+{
+    static const enum venue_outcome ways[] = {VENUE_NOT_SENT, VENUE_BROKEN};
+    begin();
+    for (int i = 0; i < 2; i++) {
+        fake_fault("POST", "/api/v1/st-orders", ways[i], 0, "", false, 1);
+        approve();
+        fake_settle();
+        pass(5000);
+        ck_assert_ptr_nonnull(said(MSG_ORDER_REJECTED, (size_t)i));
+        ck_assert_int_eq(said(MSG_ORDER_REJECTED, (size_t)i)->status, STATUS_DEAD);
+        ck_assert_ptr_null(trade());
+    }
+    ck_assert_int_eq(fv.n_orders, 0);           /* never posted again */
+    end();
+}
+END_TEST
+
+START_TEST(a_crash_between_intent_and_send_ends_dead_by_proof)
+{
+    begin();
+    approve();                                  /* on disk, not sent */
+    crash();
+    begin_trading();
+    ck_assert_ptr_nonnull(said(MSG_ORDER_UNKNOWN, 0));
+    ck_assert_ptr_nonnull(trade());             /* its place is kept until it is proved */
+    ck_assert_ptr_null(said(MSG_ORDER_REJECTED, 0));
+    pass(10000);
+    ck_assert_ptr_nonnull(said(MSG_ORDER_REJECTED, 0));
+    ck_assert_str_eq(said(MSG_ORDER_REJECTED, 0)->reason, "ABSENT");
+    ck_assert_ptr_null(trade());
+    ck_assert_int_eq(fv.n_orders, 0);
+    end();
+}
+END_TEST
+
+START_TEST(an_entry_that_timed_out_but_arrived_is_found_by_its_own_id)
+{
+    begin();
+    fake_fault("POST", "/api/v1/st-orders", VENUE_UNKNOWN, 0, "", true, 1);
+    approve();
+    fake_settle();
+    ck_assert_ptr_nonnull(said(MSG_ORDER_UNKNOWN, 0));
+    pass(2000);
+    ck_assert_ptr_nonnull(said(MSG_ORDER_PLACED, 0));
+    ck_assert_int_eq(fv.n_orders, 1);
+    fv_fill(fv_find("entry", 0), 4, "100");
+    pass(500);
+    ck_assert_int_eq(trade()->pnl.qty, 4);
+    end();
+}
+END_TEST
+
+START_TEST(absence_counts_by_the_venues_clock_and_only_twice)
+{
+    begin();
+    fv.clock_off_ns = -900 * NS_PER_MS;
+    fake_fault("POST", "/api/v1/st-orders", VENUE_UNKNOWN, 0, "", false, 1);
+    approve();
+    fake_settle();
+    pass(10500);                                /* 9.6 s by its clock: a late copy might still be taken */
+    struct exec_order *o = books_order(&x->books, trade()->entry_id);
+    ck_assert_int_eq(o->absent_ns, 0);
+    pass(1500);
+    ck_assert_int_ne(o->absent_ns, 0);
+    ck_assert_int_eq(o->o.status, STATUS_UNKNOWN);
+    pass(3000);
+    ck_assert_ptr_nonnull(said(MSG_ORDER_REJECTED, 0));
+    ck_assert_int_eq(fv.posts, 1);
+    end();
+}
+END_TEST
+
+START_TEST(an_order_that_appears_after_its_proved_absence_is_cancelled)
+{
+    begin();
+    fake_fault("POST", "/api/v1/st-orders", VENUE_UNKNOWN, 0, "", true, 1);
+    approve();
+    fv.effects[fv.effects_head].fn(a, fv.effects[fv.effects_head].arg);
+    fv.effects_head++;
+    fv.orders[0].hidden = true;
+    fake_settle();
+    pass(15000);
+    ck_assert_ptr_nonnull(said(MSG_ORDER_REJECTED, 0));
+    ck_assert_ptr_null(trade());
+    fv.orders[0].hidden = false;
+    pass(8000);
+    ck_assert(!fv.orders[0].active);
+    ck_assert(fv.orders[0].cancelled);
+    end();
+}
+END_TEST
+
+START_TEST(an_order_that_vanishes_counts_as_cancelled_and_a_stop_is_replaced)
+{
+    begin();
+    open_position();
+    fv_find("stop", 0)->hidden = true;
+    pass(30000);
+    int shown = 0;
+    for (int i = 0; i < fv_count("stop"); i++)
+        shown += !fv_find("stop", i)->hidden;
+    ck_assert_int_eq(shown, 1);
+    ck_assert(x->trade_ready);                  /* again, after two clean reads */
+    end();
+}
+END_TEST
+
+/* ---- partial fills of the entry ---- */
+
+START_TEST(a_partial_fill_is_covered_at_once_and_the_rest_is_cancelled_in_time)
+{
+    begin();
+    approve();
+    fake_settle();
+    fv_fill(fv_find("entry", 0), 1, "100");
+    ck_assert_int_eq(trade()->pnl.qty, 1);
+    ck_assert_int_eq(fv_count("stop"), 1);
+    ck_assert(fv_find("stop", 0)->whole);       /* whatever is open */
+    ck_assert_int_eq(fv_count("target"), 1);    /* the first target waits for the entry's end */
+    fv_fill(fv_find("entry", 0), 2, "100");
+    ck_assert_int_eq(trade()->pnl.qty, 3);
+    ck_assert_int_eq(fv_count("stop"), 1);
+    pass(61000);
+    ck_assert_ptr_null(fv_find("entry", 0));
+    ck_assert_ptr_nonnull(said(MSG_ORDER_EXPIRED, 0));
+    ck_assert_int_eq(fv_count("stop"), 1);
+    ck_assert_int_eq(fv_count("target"), 2);
+    struct fv_order *tp1 = fv_find("target", 0)->whole ? fv_find("target", 1) : fv_find("target", 0);
+    ck_assert_int_eq(tp1->size, 1);             /* floor(3 / 2) */
+    ck_assert(tp1->reduces);
+    end();
+}
+END_TEST
+
+START_TEST(a_partial_fill_without_its_attached_stop_gets_one)
+{
+    begin();
+    fv.attach_late = true;
+    approve();
+    fake_settle();
+    fv_fill(fv_find("entry", 0), 1, "100");
+    ck_assert_int_eq(fv_count("stop"), 0);
+    pass(250);
+    ck_assert_int_eq(fv_count("stop"), 1);
+    ck_assert_str_eq(fv_find("stop", 0)->stop_px, "98");
+    ck_assert(fv_find("stop", 0)->whole);
+    end();
+}
+END_TEST
+
+START_TEST(what_is_left_of_an_entry_goes_when_the_position_is_closed)
+{
+    begin();
+    approve();
+    fake_settle();
+    fv_fill(fv_find("entry", 0), 1, "100");
+    fv_fill(fv_find("stop", 0), 1, "98");
+    pass(500);
+    ck_assert_ptr_null(fv_find("entry", 0));
+    ck_assert_ptr_null(trade());
+    ck_assert_str_eq(closed()->exit_reason, "STOP_LOSS");
+    end();
+}
+END_TEST
+
+START_TEST(a_fill_of_the_entry_after_the_close_is_taken_over_and_closed)
+{
+    begin();
+    approve();
+    fake_settle();
+    struct fv_order *entry = fv_find("entry", 0);
+    fv_fill(entry, 1, "100");
+    fv_fill_quietly(fv_find("stop", 0), 1, "98", "0.0002");
+    fv_fill_quietly(entry, 2, "98", "0.0002");    /* before the cancel could arrive */
+    pass(5000);
+    ck_assert_int_eq(trade()->pnl.qty, 2);
+    ck_assert_int_ne(trade()->closing, EXIT_NONE);
+    ck_assert_ptr_null(fv_find("entry", 0));
+    while (fill_exits("97"))
+        continue;
+    pass(1000);
+    ck_assert_ptr_null(trade());
+    ck_assert_int_eq(*fv_held("XBTUSDTM"), 0);
+    ck_assert_int_eq(closed()->max_qty, 3);
+    ck_assert(dec_eq(closed()->gross_pnl, dec_lit("-0.004")));  /* (-2 x 1 - 1 x 2) x 0.001 */
+    end();
+}
+END_TEST
+
+START_TEST(a_cancel_that_got_lost_is_sent_again)
+{
+    begin();
+    approve();
+    fake_settle();
+    fake_fault("DELETE", "/api/v1/orders", VENUE_UNKNOWN, 0, "", false, 2);
+    operator_says(VERB_PAUSE);
+    ck_assert_ptr_nonnull(fv_find("entry", 0));
+    operator_says(VERB_CLOSE);
+    pass(5000);
+    ck_assert_ptr_null(fv_find("entry", 0));
+    ck_assert_ptr_null(trade());
+    end();
+}
+END_TEST
+
+/* ---- targets and stops ---- */
+
+START_TEST(the_first_target_moves_the_stop_to_break_even_with_fees)
+{
+    begin();
+    open_position();
+    struct fv_order *tp1 = fv_find("target", 0)->whole ? fv_find("target", 1) : fv_find("target", 0);
+    ck_assert_int_eq(tp1->size, 2);
+    fv_fill(tp1, 2, "102.4");
+    tick("102.3");
+    pass(500);
+    ck_assert_int_eq(fv_count("stop"), 1);
+    dec_t stop = dec_lit(fv_find("stop", 0)->stop_px);
+    ck_assert(dec_ge(stop, trade()->exits.break_even));
+    ck_assert(dec_gt(trade()->exits.break_even, dec_lit("100.06")));    /* exit fee and slippage, at least */
+    ck_assert_uint_ge(fake_count(a, MSG_STOP_MOVED), 1);
+    end();
+}
+END_TEST
+
+START_TEST(a_new_stop_rests_before_the_old_one_goes)
+{
+    begin();
+    open_position();
+    struct fv_order *old = fv_find("stop", 0);
+    fake_fault("POST", "/api/v1/orders", VENUE_REFUSED, 200, "300003", false, 1);
+    tick("102.3");
+    ck_assert(old->active);
+    pass(1000);
+    ck_assert(!old->active);
+    ck_assert_int_eq(fv_count("stop"), 1);
+    end();
+}
+END_TEST
+
+START_TEST(a_stop_that_cannot_be_raised_is_kept_by_execution_itself)
+{
+    begin();
+    open_position();
+    fake_fault("POST", "/api/v1/orders", VENUE_REFUSED, 200, "300003", false, 1000);
+    tick("103");
+    dec_t wanted = trade()->exits.stop;
+    ck_assert(dec_gt(wanted, dec_int(100)));
+    fv.faults[0].times = 0;
+    tick("100.1");                              /* below where the stop should be, above where it rests */
+    ck_assert_int_eq(trade()->closing, EXIT_TRAILING_STOP);
+    ck_assert_ptr_nonnull(fv_find("exit", 0));
+    end();
+}
+END_TEST
+
+START_TEST(the_stop_still_moves_after_more_than_a_hundred_moves)
+{
+    begin();
+    open_position();
+    x->params.tp1 = x->params.tp2 = false;
+    struct fv_order *tp;
+    while ((tp = fv_find("target", 0)) != NULL)
+        tp->active = false;
+    for (int i = 1; i <= 300; i++) {
+        char px[32];
+        trade()->exits.trail.act = 1;
+        trade()->exits.trail.step = 1;
+        trade()->exits.trail.dist = 40;
+        snprintf(px, sizeof px, "%d", 104 + i);
+        tick(px);
+        pass(250);
+        ck_assert_int_eq(fv_count("stop"), 1);
+        ck_assert_msg(dec_gt(dec_lit(fv_find("stop", 0)->stop_px), dec_int(103 + i - 1)), "%d: %s", i,
+                      fv_find("stop", 0)->stop_px);
+    }
+    ck_assert_int_gt(trade()->legs[LEG_STOP], 250);
+    ck_assert_int_eq(trade()->closing, EXIT_NONE);
+    end();
+}
+END_TEST
+
+START_TEST(a_position_whose_stop_cannot_be_placed_is_closed)
+{
+    begin();
+    fv.attach_late = true;
+    approve();
+    fake_settle();
+    fake_fault("POST", "/api/v1/orders", VENUE_REFUSED, 200, "300012", false, 10);
+    fv_fill(fv_find("entry", 0), 4, "100");
+    pass(3000);
+    ck_assert_int_eq(trade()->closing, EXIT_EMERGENCY);
+    fv.faults[0].times = 0;
+    pass(1000);
+    ck_assert(fill_exits("99"));
+    pass(1000);
+    ck_assert_ptr_null(trade());
+    end();
+}
+END_TEST
+
+START_TEST(an_outage_uses_up_no_numbers_and_does_not_close)
+{
+    begin();
+    fv.attach_late = true;
+    approve();
+    fake_settle();
+    fake_fault("POST", "/api/v1/orders", VENUE_BROKEN, 0, "", false, 1000);
+    fv_fill(fv_find("entry", 0), 4, "100");
+    pass(60000);
+    ck_assert_int_eq(trade()->closing, EXIT_NONE);
+    ck_assert_int_eq(trade()->legs[LEG_STOP], 0);
+    ck_assert_int_lt(1000 - fv.faults[0].times, 300);   /* a few a second, not as fast as it can */
+    fv.faults[0].times = 0;
+    pass(1000);
+    ck_assert_int_eq(fv_count("stop"), 1);
+    ck_assert_int_eq(fv_count("target"), 1);
+    end();
+}
+END_TEST
+
+/* ---- closing ---- */
+
+START_TEST(a_close_goes_by_ioc_and_falls_to_market_reduce_only)
+{
+    begin();
+    open_position();
+    tick("100");
+    operator_says(VERB_CLOSE);
+    for (int i = 0; i < 3; i++) {
+        struct fv_order *o = fv_find("exit", 0);
+        ck_assert_ptr_nonnull(o);
+        ck_assert_str_eq(o->type, "limit");
+        ck_assert_str_eq(o->tif, "IOC");
+        ck_assert_str_eq(o->price, "99.8");     /* 0.2 % */
+        ck_assert(o->reduces);
+        o->active = false;
+        o->cancelled = true;                    /* nothing to take it */
+        fv_tell_order(o, "canceled");
+        tick("100");
+        pass(250);
+        tick("100");
+        pass(250);
+    }
+    struct fv_order *o = fv_find("exit", 0);
+    ck_assert_str_eq(o->type, "market");
+    ck_assert(o->reduces);
+    ck_assert_int_eq(o->size, 4);
+    ck_assert(fill_exits("99"));
+    pass(500);
+    ck_assert_ptr_null(trade());
+    ck_assert_str_eq(closed()->exit_reason, "MANUAL");
+    ck_assert_int_eq(fv_count("stop") + fv_count("target"), 0);
+    end();
+}
+END_TEST
+
+START_TEST(more_than_the_venue_takes_at_once_is_closed_in_slices)
+{
+    begin();
+    approve_as("XBTUSDTM", SIDE_BUY, 2500);     /* 1000 at most */
+    fake_settle();
+    fv_fill(fv_find("entry", 0), 2500, "100");
+    pass(500);
+    emergency();
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_le(fv_find("exit", 0)->size, 1000);
+        ck_assert(fill_exits("99"));
+        pass(1000);
+    }
+    ck_assert_int_eq(*fv_held("XBTUSDTM"), 0);
+    ck_assert_ptr_null(trade());
+    end();
+}
+END_TEST
+
+START_TEST(an_emergency_closes_every_symbol_and_tries_again_until_it_is_done)
+{
+    begin();
+    open_position();
+    approve_as("ETHUSDTM", SIDE_SELL, 4);
+    fake_settle();
+    fv_fill(fv_find("entry", 0), 2, "100");     /* half; the rest rests */
+    pass(500);
+    a->system = SYS_PAUSED;
+    fake_fault("POST", "/api/v1/orders", VENUE_UNKNOWN, 500, "", false, 2);
+    fake_fault("POST", "/api/v1/orders", VENUE_REFUSED, 200, "300000", false, 6);
+    fake_fault("POST", "/api/v1/orders", VENUE_NOT_SENT, 0, "", false, 30);
+    emergency();
+    ck_assert_ptr_null(fv_find("entry", 0));
+    pass(60000);
+    ck_assert_str_eq(fv_find("exit", 0)->type, "market");
+    while (fill_exits("99"))
+        continue;
+    pass(2000);
+    ck_assert_int_eq(*fv_held("XBTUSDTM"), 0);
+    ck_assert_int_eq(*fv_held("ETHUSDTM"), 0);
+    ck_assert_uint_eq(fake_count(a, MSG_POSITION_CLOSED), 2);
+    end();
+}
+END_TEST
+
+START_TEST(the_stop_file_alone_closes_everything_while_the_bus_is_dead)
+{
+    begin();
+    open_position();
+    int fd = open("STOP", O_CREAT | O_WRONLY, 0600);
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    pass(500);                                  /* nothing was told */
+    ck_assert(fill_exits("99"));
+    pass(500);
+    ck_assert_ptr_null(trade());
+    unlink("STOP");                             /* that alone does not resume */
+    approve();
+    fake_settle();
+    ck_assert_ptr_null(trade());
+    ck_assert_str_eq(said(MSG_ORDER_REJECTED, 0)->reason, "LATCH");
+    crash();
+    begin_trading();
+    approve();
+    fake_settle();
+    ck_assert_str_eq(said(MSG_ORDER_REJECTED, 0)->reason, "LATCH");
+    operator_says(VERB_RESUME);
+    approve();
+    fake_settle();
+    ck_assert_ptr_nonnull(trade());
+    end();
+}
+END_TEST
+
+START_TEST(nothing_is_entered_after_an_emergency_that_the_orchestrator_did_not_hear)
+{
+    begin();
+    emergency();                                /* the system's state is still TRADING */
+    approve();
+    fake_settle();
+    ck_assert_ptr_null(trade());
+    ck_assert_int_eq(fv.n_orders, 0);
+    end();
+}
+END_TEST
+
+/* ---- funding, liquidation ---- */
+
+static void settle_funding(int64_t at_ns, const char *amount)
+{
+    char text[256];
+    snprintf(text, sizeof text, "%s{\"symbol\":\"XBTUSDTM\",\"timePoint\":%lld,\"funding\":%s}",
+             fv.funding_rows[0] != '\0' ? "," : "", (long long)(at_ns / NS_PER_MS), amount);
+    strcat(fv.funding_rows, text);
+}
+
+START_TEST(funding_told_by_the_stream_and_the_list_counts_once)
+{
+    json_t *t = NULL;
+    char text[128];
+    begin();
+    open_position();
+    a->market_ns = T0 + NS_PER_H;
+    snprintf(text, sizeof text, "{\"symbol\":\"XBTUSDTM\",\"fundingTime\":%lld,\"fundingFee\":-0.5}",
+             (long long)(a->market_ns / NS_PER_MS));
+    ck_assert_int_eq(codec_load(text, strlen(text), &t), ERR_OK);
+    fv.stream.on_message(fv.stream.arg, "", "position.settlement", t, 1);
+    json_decref(t);
+    ck_assert(dec_eq(trade()->p.funding, dec_lit("0.5")));      /* paid */
+    settle_funding(a->market_ns, "-0.5");
+    fv.stream.on_up(fv.stream.arg);
+    fake_settle();
+    ck_assert(dec_eq(trade()->p.funding, dec_lit("0.5")));
+    ck_assert(dec_gt(trade()->exits.break_even, dec_int(200)));     /* 0.5 on 0.004 of a coin */
+    end();
+}
+END_TEST
+
+START_TEST(funding_settled_while_execution_was_down_enters_the_trade_that_ended_then)
+{
+    begin();
+    open_position();
+    crash();
+    a->market_ns = T0 + NS_PER_H;
+    settle_funding(a->market_ns, "-0.25");
+    settle_funding(a->market_ns + 2 * NS_PER_H, "-9");          /* after its end: another's */
+    a->market_ns += 60 * NS_PER_S;
+    a->now_ns += 30 * NS_PER_S;
+    fv_fill_quietly(fv_find("stop", 0), 4, "98", "0.0002");
+    begin_trading();
+    ck_assert_ptr_nonnull(closed());
+    ck_assert(dec_eq(closed()->funding, dec_lit("0.25")));
+    ck_assert(dec_eq(closed()->net_pnl, dec_lit("-0.2584")));   /* -0.008 - 0.0004 - 0.25 */
+    end();
+}
+END_TEST
+
+START_TEST(a_trade_ends_without_its_funding_when_nobody_tells_it)
+{
+    begin();
+    open_position();
+    a->market_ns = T0 + NS_PER_H;
+    fake_fault("GET", "/api/v1/funding-history", VENUE_UNKNOWN, 500, "", false, 1);
+    fv_fill(fv_find("stop", 0), 4, "98");
+    pass(2000);
+    ck_assert_ptr_null(closed());
+    pass(5000);
+    ck_assert_ptr_nonnull(closed());
+    end();
+}
+END_TEST
+
+START_TEST(a_liquidation_is_booked_with_its_fills)
+{
+    static const char *const types[] = {"liquid", "adl"};
+    for (int i = 0; i < 2; i++) {
+        begin();
+        open_position();
+        struct fv_order venues = {.id = 777, .symbol = "XBTUSDTM", .side = "sell"};
+        for (int k = 0; k < fv.n_orders; k++)
+            fv.orders[k].cancelled = !(fv.orders[k].active = false);
+        fv_row(&venues, 3, "60", "0.1", types[i]);
+        fv_row(&venues, 1, "59", "0.1", types[i]);
+        *fv_held("XBTUSDTM") = 0;
+        pass(15000);
+        ck_assert_ptr_null(trade());
+        ck_assert_ptr_nonnull(closed());
+        ck_assert_str_eq(closed()->exit_reason, "LIQUIDATION");
+        ck_assert(dec_eq(closed()->gross_pnl, dec_lit("-0.161")));      /* (3 x 40 + 41) x 0.001 */
+        ck_assert(dec_eq(closed()->fees, dec_lit("0.2002")));
+        end();
+    }
+}
+END_TEST
+
+/* ---- what is not ours, what others did ---- */
+
+START_TEST(a_foreign_position_is_said_and_blocks_every_entry_until_it_is_gone)
+{
+    static const char *const symbols[] = {"XBTUSDTM", "SOLUSDTM"};      /* configured; another */
+    for (int i = 0; i < 2; i++) {
+        begin();
+        *fv_held(symbols[i]) = 7;
+        pass(12000);
+        ck_assert(!x->trade_ready);
+        ck_assert_ptr_nonnull(fake_degraded(a, "exchange", i == 0 ? "FOREIGN_POSITION" : "FOREIGN_ORDER"));
+        approve_as("ETHUSDTM", SIDE_BUY, 4);
+        fake_settle();
+        ck_assert_str_eq(said(MSG_ORDER_REJECTED, 0)->reason, "NOT_RECONCILED");
+        ck_assert_int_eq(*fv_held(symbols[i]), 7);              /* never traded away */
+        ck_assert_int_eq(fv.n_orders, 0);
+        *fv_held(symbols[i]) = 0;
+        pass(8000);
+        ck_assert(x->trade_ready);
+        ck_assert_ptr_null(fake_degraded(a, "exchange", "FOREIGN_POSITION"));
+        ck_assert_ptr_null(fake_degraded(a, "exchange", "FOREIGN_ORDER"));
+        end();
+    }
+}
+END_TEST
+
+START_TEST(lots_added_by_hand_leave_ours_as_they_are)
+{
+    begin();
+    open_position();
+    *fv_held("XBTUSDTM") += 5;
+    pass(12000);
+    ck_assert_int_eq(trade()->pnl.qty, 4);
+    ck_assert(!x->trade_ready);
+    ck_assert_ptr_nonnull(fake_degraded(a, "exchange", "FOREIGN_POSITION"));
+    ck_assert_int_eq(fv_count("stop"), 1);
+    end();
+}
+END_TEST
+
+START_TEST(a_position_halved_by_hand_is_taken_over_and_said)
+{
+    begin();
+    open_position();
+    *fv_held("XBTUSDTM") = 2;
+    pass(10000);
+    ck_assert_int_eq(trade()->pnl.qty, 2);
+    const struct msg_order_filled *f = fake_heard(a, MSG_ORDER_FILLED, 1);
+    ck_assert_ptr_nonnull(f);
+    ck_assert_int_eq(f->last_qty, 2);
+    ck_assert_str_eq(f->order.reason, "CORRECTION");
+    ck_assert_int_eq(fv_count("stop"), 1);      /* closeOrder: it has the right size */
+    pass(5000);
+    ck_assert(x->trade_ready);
+    end();
+}
+END_TEST
+
+START_TEST(a_position_closed_by_hand_ends_its_trade_and_its_orders)
+{
+    begin();
+    open_position();
+    *fv_held("XBTUSDTM") = 0;
+    pass(12000);
+    ck_assert_ptr_null(trade());
+    ck_assert_ptr_nonnull(closed());
+    ck_assert_int_eq(fv_count("stop") + fv_count("target"), 0);
+    end();
+}
+END_TEST
+
+START_TEST(a_position_turned_round_by_hand_is_closed_in_the_books_and_foreign)
+{
+    begin();
+    open_position();
+    *fv_held("XBTUSDTM") = -9;
+    pass(20000);
+    ck_assert_ptr_null(trade());
+    ck_assert(!x->trade_ready);
+    ck_assert_ptr_nonnull(fake_degraded(a, "exchange", "FOREIGN_POSITION"));
+    ck_assert_int_eq(*fv_held("XBTUSDTM"), -9);
+    end();
+}
+END_TEST
+
+START_TEST(one_list_that_lags_changes_nothing)
+{
+    begin();
+    open_position();
+    fake_fault("GET", "/api/v1/fills", VENUE_UNKNOWN, 500, "", false, 1);
+    *fv_held("XBTUSDTM") = 0;
+    pass(250);
+    reads_begin(x);
+    fake_settle();
+    *fv_held("XBTUSDTM") = 4;
+    pass(10000);
+    ck_assert_int_eq(trade()->pnl.qty, 4);
+    ck_assert(x->trade_ready);
+    end();
+}
+END_TEST
+
+START_TEST(a_list_that_cannot_be_read_is_never_an_empty_one)
+{
+    begin();
+    open_position();
+    fake_fault("GET", "/api/v1/positions", VENUE_UNKNOWN, 200, "", false, 100);
+    pass(20000);
+    ck_assert_int_eq(trade()->pnl.qty, 4);
+    end();
+}
+END_TEST
+
+START_TEST(an_orphaned_stop_is_cancelled_when_the_symbol_is_proved_flat)
+{
+    begin();
+    struct fv_order *o = fv_new("XBTUSDTM");
+    TEXT_COPY(o->side, "sell");
+    TEXT_COPY(o->stop, "down");
+    TEXT_COPY(o->stop_px, "50");
+    o->whole = o->rests_untriggered = true;
+    reads_begin(x);
+    fake_settle();
+    ck_assert(o->active);                       /* one read proves nothing */
+    pass(12000);
+    ck_assert(!o->active);
+    pass(3000);
+    ck_assert(x->trade_ready);
+    end();
+}
+END_TEST
+
+START_TEST(an_entry_of_ours_that_the_books_forgot_is_cancelled_and_a_foreign_order_left_alone)
+{
+    uint8_t id[16] = {9};
+    begin();
+    struct fv_order *ours = fv_new("XBTUSDTM"), *hers = fv_new("XBTUSDTM");
+    token_cl_ord_id(id, LEG_ENTRY, 1, ours->oid);
+    TEXT_COPY(ours->side, "buy");
+    TEXT_COPY(hers->side, "buy");
+    TEXT_COPY(hers->oid, "by-hand");
+    ours->size = hers->size = 5;
+    pass(12000);
+    ck_assert(!ours->active);
+    ck_assert(hers->active);
+    ck_assert(!x->trade_ready);
+    ck_assert_ptr_nonnull(fake_degraded(a, "exchange", "FOREIGN_ORDER"));
+    hers->active = false;
+    pass(8000);
+    ck_assert(x->trade_ready);
+    end();
+}
+END_TEST
+
+START_TEST(fills_are_read_in_spans_the_venue_takes_however_long_ago_the_last_one_was)
+{
+    begin();
+    open_position();
+    crash();
+    a->now_ns += 20 * NS_PER_DAY;
+    begin_trading();
+    ck_assert_int_ge(x->books.fills_ns, a->now_ns - 7 * NS_PER_DAY);
+    ck_assert_int_eq(trade()->pnl.qty, 4);
+    end();
+}
+END_TEST
+
+START_TEST(a_whole_trade_survives_a_crash_at_every_step)
+{
+    begin();
+    approve();
+    crash();                                    /* 1: before it left: dead by proof */
+    begin_trading();
+    pass(12000);
+    ck_assert_ptr_null(trade());
+    approve();
+    fake_settle();
+    crash();                                    /* 2: resting */
+    begin_trading();
+    fv_fill(fv_find("entry", 0), 2, "100");
+    crash();                                    /* 3: half filled */
+    fv_fill_quietly(fv_find("entry", 0), 2, "101", "0.0002");
+    begin_trading();
+    ck_assert_int_eq(trade()->pnl.qty, 4);
+    ck_assert_int_eq(fv_count("stop"), 1);
+    ck_assert_int_eq(fv_count("target"), 2);
+    operator_says(VERB_FLATTEN);
+    crash();                                    /* 4: closing */
+    begin_trading();
+    while (fill_exits("102"))
+        pass(500);
+    pass(1000);
+    ck_assert_ptr_null(trade());
+    ck_assert_ptr_nonnull(closed());
+    ck_assert_str_eq(closed()->exit_reason, "FLATTEN");
+    ck_assert(dec_eq(closed()->gross_pnl, dec_lit("0.006")));
+    ck_assert_int_eq(fv_count("stop") + fv_count("target"), 0);
+    end();
+}
+END_TEST
+
+TESTS("execution", volatility_twice_that_of_the_entry_closes_the_position,
+      volatility_abstains_while_bars_are_missing_and_asks_for_them, an_entry_that_did_not_leave_is_dead_and_risk_hears_it,
+      a_crash_between_intent_and_send_ends_dead_by_proof, an_entry_that_timed_out_but_arrived_is_found_by_its_own_id,
+      absence_counts_by_the_venues_clock_and_only_twice,
+      an_order_that_appears_after_its_proved_absence_is_cancelled,
+      an_order_that_vanishes_counts_as_cancelled_and_a_stop_is_replaced,
+      a_partial_fill_is_covered_at_once_and_the_rest_is_cancelled_in_time,
+      a_partial_fill_without_its_attached_stop_gets_one, what_is_left_of_an_entry_goes_when_the_position_is_closed,
+      a_fill_of_the_entry_after_the_close_is_taken_over_and_closed, a_cancel_that_got_lost_is_sent_again,
+      the_first_target_moves_the_stop_to_break_even_with_fees, a_new_stop_rests_before_the_old_one_goes,
+      a_stop_that_cannot_be_raised_is_kept_by_execution_itself,
+      the_stop_still_moves_after_more_than_a_hundred_moves, a_position_whose_stop_cannot_be_placed_is_closed,
+      an_outage_uses_up_no_numbers_and_does_not_close, a_close_goes_by_ioc_and_falls_to_market_reduce_only,
+      more_than_the_venue_takes_at_once_is_closed_in_slices,
+      an_emergency_closes_every_symbol_and_tries_again_until_it_is_done,
+      the_stop_file_alone_closes_everything_while_the_bus_is_dead,
+      nothing_is_entered_after_an_emergency_that_the_orchestrator_did_not_hear,
+      funding_told_by_the_stream_and_the_list_counts_once,
+      funding_settled_while_execution_was_down_enters_the_trade_that_ended_then,
+      a_trade_ends_without_its_funding_when_nobody_tells_it, a_liquidation_is_booked_with_its_fills,
+      a_foreign_position_is_said_and_blocks_every_entry_until_it_is_gone, lots_added_by_hand_leave_ours_as_they_are,
+      a_position_halved_by_hand_is_taken_over_and_said, a_position_closed_by_hand_ends_its_trade_and_its_orders,
+      a_position_turned_round_by_hand_is_closed_in_the_books_and_foreign, one_list_that_lags_changes_nothing,
+      a_list_that_cannot_be_read_is_never_an_empty_one,
+      an_orphaned_stop_is_cancelled_when_the_symbol_is_proved_flat,
+      an_entry_of_ours_that_the_books_forgot_is_cancelled_and_a_foreign_order_left_alone,
+      fills_are_read_in_spans_the_venue_takes_however_long_ago_the_last_one_was,
+      a_whole_trade_survives_a_crash_at_every_step)
