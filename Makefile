@@ -71,8 +71,8 @@ $(foreach a,$(AGENTS),$(eval $(call agent_rules,$(a))))
 $(B)/bin/enigma-bus: $(B)/broker/bus/main.o $(B)/libbroker.a $(LINK.agent)
 $(B)/bin/enigma-sniff: $(B)/broker/sniff/main.o $(B)/libbroker.a $(LINK.agent)
 $(B)/bin/enigma-paper: $(B)/deploy/paper/main.o $(B)/libpaper.a $(LINK.agent)
-$(B)/bin/enigma-watch: $(B)/deploy/watch/main.o $(LINK.proto)
-$(B)/bin/enigma: $(B)/deploy/cli/main.o $(B)/libcli.a $(LINK.agent)
+$(B)/bin/enigma-watch: $(patsubst %.c,$(B)/%.o,$(wildcard deploy/watch/*.c)) $(LINK.proto)
+$(B)/bin/enigma: $(B)/deploy/cli/main.o $(B)/libcli.a $(B)/libpaper.a $(LINK.agent)
 $(B)/bin/enigma-bus $(B)/bin/enigma-sniff $(B)/bin/enigma-paper $(B)/bin/enigma-watch $(B)/bin/enigma:
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ $(LIBS.agent) -o $@
@@ -102,7 +102,7 @@ $(eval $(call test_rule,exchange,$(LINK.exchange),$(LIBS.exchange)))
 $(eval $(call test_rule,agent,$(LINK.agent),$(LIBS.agent)))
 $(eval $(call test_rule,broker,$(B)/libbroker.a $(LINK.agent),$(LIBS.agent)))
 $(eval $(call test_rule,paper,$(B)/libpaper.a $(LINK.agent),$(LIBS.agent)))
-$(eval $(call test_rule,cli,$(B)/libcli.a $(LINK.agent),$(LIBS.agent)))
+$(eval $(call test_rule,cli,$(B)/libcli.a $(B)/libpaper.a $(LINK.agent),$(LIBS.agent)))
 define agent_tests
 TESTS.agent-$(1) := $$(patsubst %.c,$$(B)/%,$$(wildcard tests/agents/$(1)/test_*.c))
 $$(eval $$(call test_rule,agent-$(1),$(B)/libagent-$(1).a $(LINK.agent),$(LIBS.agent)))
@@ -175,7 +175,7 @@ help:
 	@echo 'make check [V=asan]   unit and protocol tests alone; V=release asan tsan cov'
 	@echo 'make scenario         scenario tests alone'
 	@echo 'make chaos            kills under trading and the replayed crash of 5 August 2024: many minutes'
-	@echo 'make bench            memory, idle cost and bus latency beside a peer of the same run'
+	@echo 'make bench            memory, idle cost, the core, bus latency and wire to order beside peers'
 	@echo 'make interop          real clients of other languages (Node.js) against the bus and the exchange'
 	@echo 'make fuzz             every fuzz target for FUZZ_SECONDS seconds'
 	@echo 'make dev              Redis, bus and paper exchange alone, for work on one agent'

@@ -6,20 +6,14 @@
  *   bus         we, as signal -> enigma-bus -> an echo, as risk -> enigma-bus -> we; sockets, loop and
  *               CURVE certificates as in every agent, inbox topics
  *   forwarder   we -> one thread that polls, reads and writes -> an echo -> the forwarder -> we; TCP, loopback
+ *   zmq_proxy   we -> libzmq's own broker -> an echo -> the broker -> we; ipc, no CURVE, no rights: what the
+ *               library alone costs on this machine
  * Each round measures one path after the other.  A round trip is four passages between processes.
  */
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
-#include <unistd.h>
+
+#include <zmq.h>
 
 #include "libagent/bus.h"
 #include "libagent/clock.h"
@@ -27,100 +21,19 @@
 #include "libagent/loop.h"
 #include "proto/err.h"
 
+#include "tests/bench/bench.h"
+
 #define BODY        200
 #define TOPIC_THERE "agent.risk"
 #define TOPIC_BACK  "agent.signal"
 #define MESSAGE     (sizeof TOPIC_THERE - 1 + HEADER_SIZE + BODY)
 #define WARM_UP     500         /* round trips before each measurement */
-#define ROUNDS_MAX  99
 #define SAMPLES_MAX 100000
 #define LOST_MS     1000
 
-struct quantiles {
-    double p50, p99, p999;      /* us */
-};
-
 static int64_t samples[SAMPLES_MAX + WARM_UP];
 
-static int by_value(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-static struct quantiles quantiles(int64_t *ns, long n)
-{
-    qsort(ns, (size_t)n, sizeof *ns, by_value);
-    return (struct quantiles){
-        (double)ns[n / 2] / 1e3, (double)ns[n * 99 / 100] / 1e3, (double)ns[n * 999 / 1000] / 1e3,
-    };
-}
-
-static void die(const char *what)
-{
-    perror(what);
-    exit(EXIT_FAILURE);
-}
-
-/* A child that ends with us. */
-static pid_t child(void)
-{
-    pid_t parent = getpid(), pid = fork();
-    if (pid < 0)
-        die("fork");
-    if (pid == 0 && (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent))
-        _exit(EXIT_FAILURE);
-    return pid;
-}
-
 /* ---- the forwarder ---- */
-
-static int listen_any(struct sockaddr_in *ret)
-{
-    socklen_t len = sizeof *ret;
-    int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    *ret = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    if (s < 0 || bind(s, (struct sockaddr *)ret, sizeof *ret) < 0 || listen(s, 2) < 0 ||
-        getsockname(s, (struct sockaddr *)ret, &len) < 0)
-        die("listen");
-    return s;
-}
-
-static int prompt(int s)
-{
-    int on = 1;
-    if (s < 0 || setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0)
-        die("connection");
-    return s;
-}
-
-static int connect_to(const struct sockaddr_in *to)
-{
-    int s = prompt(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (connect(s, (const struct sockaddr *)to, sizeof *to) < 0)
-        die("connect");
-    return s;
-}
-
-static void write_all(int s, const uint8_t *bytes, size_t n)
-{
-    for (size_t done = 0; done < n;) {
-        ssize_t k = write(s, bytes + done, n - done);
-        if (k <= 0)
-            die("write");
-        done += (size_t)k;
-    }
-}
-
-static void read_all(int s, uint8_t *bytes, size_t n)
-{
-    for (size_t done = 0; done < n;) {
-        ssize_t k = read(s, bytes + done, n - done);
-        if (k <= 0)
-            die("read");
-        done += (size_t)k;
-    }
-}
 
 static void forward(int listener)
 {
@@ -177,6 +90,72 @@ static struct quantiles measure_forwarder(int s, long n)
         read_all(s, back, sizeof back);
         samples[i] = mono_now().ns - from;
         must(memcmp(there, back, sizeof back) == 0);
+    }
+    return quantiles(samples + WARM_UP, n);
+}
+
+/* ---- zmq_proxy ---- */
+
+struct plain {
+    void *pub, *sub;
+};
+
+static void *plain_socket(void *ctx, int type, bool bind, const char *endpoint)
+{
+    int linger = 0;
+    void *s = zmq_socket(ctx, type);
+    if (s == NULL || zmq_setsockopt(s, ZMQ_LINGER, &linger, sizeof linger) < 0 ||
+        (bind ? zmq_bind(s, endpoint) : zmq_connect(s, endpoint)) < 0)
+        die(endpoint);
+    return s;
+}
+
+static struct plain plain_end(const char *hears)
+{
+    void *ctx = zmq_ctx_new();
+    struct plain p = {
+        plain_socket(ctx, ZMQ_PUB, false, "ipc://sock/proxy.pub"), plain_socket(ctx, ZMQ_SUB, false, "ipc://sock/proxy.sub"),
+    };
+    int ms = LOST_MS;
+    if (zmq_setsockopt(p.sub, ZMQ_SUBSCRIBE, hears, strlen(hears)) < 0 ||
+        zmq_setsockopt(p.sub, ZMQ_RCVTIMEO, &ms, sizeof ms) < 0)
+        die("subscription");
+    return p;
+}
+
+static void proxy(void)
+{
+    void *ctx = zmq_ctx_new();
+    void *in = plain_socket(ctx, ZMQ_XSUB, true, "ipc://sock/proxy.pub");
+    void *out = plain_socket(ctx, ZMQ_XPUB, true, "ipc://sock/proxy.sub");
+    zmq_proxy(in, out, NULL);
+}
+
+static void echo_plain(void)
+{
+    struct plain p = plain_end("T");
+    uint8_t buf[MESSAGE];
+    for (;;)
+        if (zmq_recv(p.sub, buf, sizeof buf, 0) == (int)sizeof buf) {
+            buf[0] = 'B';
+            zmq_send(p.pub, buf, sizeof buf, 0);
+        }
+}
+
+/* False: no answer in LOST_MS. */
+static bool plain_trip(const struct plain *p)
+{
+    uint8_t buf[MESSAGE] = {'T'};
+    zmq_send(p->pub, buf, sizeof buf, 0);
+    return zmq_recv(p->sub, buf, sizeof buf, 0) == (int)sizeof buf;
+}
+
+static struct quantiles measure_plain(const struct plain *p, long n)
+{
+    for (long i = 0; i < n + WARM_UP; i++) {
+        int64_t from = mono_now().ns;
+        must(plain_trip(p));
+        samples[i] = mono_now().ns - from;
     }
     return quantiles(samples + WARM_UP, n);
 }
@@ -291,25 +270,9 @@ static struct quantiles measure_bus(struct end *e, long n)
 
 /* ---- the run ---- */
 
-static int by_double(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Median, lowest and highest of one figure of all rounds. */
-static void print_line(const char *name, const char *unit, const double *first, size_t stride, long rounds)
-{
-    double v[ROUNDS_MAX];
-    for (long i = 0; i < rounds; i++)
-        v[i] = first[(size_t)i * stride];
-    qsort(v, (size_t)rounds, sizeof v[0], by_double);
-    printf("%-26s %8.2f%-3s (%.2f-%.2f)\n", name, v[rounds / 2], unit, v[0], v[rounds - 1]);
-}
-
 struct round {
-    struct quantiles bus, forwarder;
-    double ratio50, ratio99, ratio999, spread;
+    struct quantiles bus, forwarder, plain;
+    double ratio50, ratio99, ratio999, spread, plain50, to_plain50;
 };
 
 static void print_rounds(const struct round *r, long rounds)
@@ -321,20 +284,14 @@ static void print_rounds(const struct round *r, long rounds)
     print_line("forwarder p50", " us", &r->forwarder.p50, stride, rounds);
     print_line("forwarder p99", " us", &r->forwarder.p99, stride, rounds);
     print_line("forwarder p99.9", " us", &r->forwarder.p999, stride, rounds);
+    print_line("zmq_proxy p50", " us", &r->plain.p50, stride, rounds);
+    print_line("zmq_proxy p99", " us", &r->plain.p99, stride, rounds);
     print_line("ratio p50, goal 2.6", "", &r->ratio50, stride, rounds);
     print_line("ratio p99", "", &r->ratio99, stride, rounds);
     print_line("ratio p99.9", "", &r->ratio999, stride, rounds);
     print_line("bus p99 : p50, goal 2.5", "", &r->spread, stride, rounds);
-}
-
-static long number(const char *text, long least, long most)
-{
-    char *end;
-    long v = strtol(text, &end, 10);
-    if (*end == '\0' && v >= least && v <= most)
-        return v;
-    fprintf(stderr, "buslat: \"%s\" is not a number from %ld to %ld\n", text, least, most);
-    exit(2);
+    print_line("zmq_proxy : forwarder p50", "", &r->plain50, stride, rounds);
+    print_line("bus : zmq_proxy p50", "", &r->to_plain50, stride, rounds);
 }
 
 int main(int argc, char **argv)
@@ -350,31 +307,41 @@ int main(int argc, char **argv)
     if (chdir(argv[1]) < 0)
         die(argv[1]);
     log_init("buslat");
-    pid_t pids[3];
+    pid_t pids[5];
     int s = forwarder_open(pids);
     if ((pids[2] = child()) == 0) {
         close(s);
         echo_bus();
         _exit(EXIT_SUCCESS);
     }
+    if ((pids[3] = child()) == 0)
+        proxy();
+    if ((pids[4] = child()) == 0)
+        echo_plain();
+    struct plain plain = plain_end("B");
     end_open(&e, on_answer);
     loop_timer_new(e.loop, 100, 100, false, on_lost, &e);
     converse(&e, 1);            /* connections and subscriptions are up when this comes back */
     e.lost = 0;
+    while (!plain_trip(&plain))
+        continue;               /* likewise */
     for (long i = 0; i < rounds; i++) {
         r[i].bus = measure_bus(&e, n);
         r[i].forwarder = measure_forwarder(s, n);
+        r[i].plain = measure_plain(&plain, n);
         r[i].ratio50 = r[i].bus.p50 / r[i].forwarder.p50;
         r[i].ratio99 = r[i].bus.p99 / r[i].forwarder.p99;
         r[i].ratio999 = r[i].bus.p999 / r[i].forwarder.p999;
         r[i].spread = r[i].bus.p99 / r[i].bus.p50;
+        r[i].plain50 = r[i].plain.p50 / r[i].forwarder.p50;
+        r[i].to_plain50 = r[i].bus.p50 / r[i].plain.p50;
     }
     printf("round trips of %d bytes, %ld rounds of %ld: median (lowest-highest)\n", BODY, rounds, n);
     print_rounds(r, rounds);
     printf("lost on the bus: %ld\n", e.lost);
     bus_close(&e.bus);
     loop_destroy(&e.loop);
-    for (int i = 2; i >= 0; i--) {      /* the forwarder last: its end would disturb the echo */
+    for (int i = 4; i >= 0; i--) {      /* the forwarder last: its end would disturb the echo */
         kill(pids[i], SIGKILL);
         waitpid(pids[i], NULL, 0);
     }

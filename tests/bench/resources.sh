@@ -7,35 +7,21 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 bin=$(realpath "${1:-build/release/bin}")
 each=${SECONDS_EACH:-30} settle=${SETTLE:-10}
-names='bus orchestrator data signal risk execution optimizer audit'
 . tests/scenario/lib.sh
+. tests/bench/agents.sh
 
-# "PID NAME" of the processes measured; execution's signer is one of them.
-measured() {
-  local p exe n
-  for p in $(instance_pids); do
-    exe=$(readlink "/proc/$p/exe" 2>/dev/null) || continue
-    n=${exe##*/enigma-}
-    case " $names " in *" $n "*) echo "$p $n" ;; esac
-  done
-}
-
-pause_for() { read -rt "$1" <> <(:) || :; }
-
-# utime + stime of all their threads, in clock ticks.
-ticks() { for p in "${them[@]}"; do sed 's/.*) //' "/proc/$p/stat"; done | awk '{ t += $12 + $13 } END { print t }'; }
-pss_kib() { for p in "${them[@]}"; do cat "/proc/$p/smaps_rollup"; done | awk '/^Pss:/ { k += $2 } END { print k }'; }
+pause_for() { read -rt "$1" -u "$nothing" || :; }
 
 # measure NAME GOAL-PERCENT: one line.
 measure() {
   local cpu=() kib=() i t0 t1 from to
   pause_for "$settle"
-  mapfile -t them < <(measured | cut -d' ' -f1)
+  agents_find
   for i in 1 2 3; do
-    from=$(now_ms) t0=$(ticks)
+    from=$(now_ms) t0=$(cpu_ns)
     pause_for $((each / 3))
-    to=$(now_ms) t1=$(ticks)
-    cpu+=("$(awk "BEGIN { print ($t1 - $t0) / $(getconf CLK_TCK) / (($to - $from) / 1000) * 100 }")")
+    to=$(now_ms) t1=$(cpu_ns)
+    cpu+=("$(awk "BEGIN { print ($t1 - $t0) / 1e6 / ($to - $from) * 100 }")")
     kib+=("$(pss_kib)")
   done
   mapfile -t cpu < <(printf '%s\n' "${cpu[@]}" | sort -g)
@@ -47,14 +33,12 @@ measure() {
 launch_begin bench
 enigma up --detach --speed 1 >"$dir.up" 2>&1 || fail "enigma up: $(cat "$dir.up")"
 wait_until 30 figure_is state TRADING || fail "not TRADING: $(figure state)"
-[ "$(measured | cut -d' ' -f2 | sort -u | wc -l)" = 8 ] || fail "not all there: $(measured)"
+agents_all_there || fail "not all there"
 
 echo "bus and seven agents, eight symbols, speed 1; goal for memory: 128 MiB while trading"
 echo "state           CPU of one core        goal      Pss         load"
 measure trading -
-echo "$(for p in "${them[@]}"; do
-  echo "$(awk '/^Pss:/ { printf "%.1f", $2 / 1024 }' "/proc/$p/smaps_rollup") $(tr '\0' ' ' <"/proc/$p/cmdline" | sed 's/ .*//; s/.*enigma-//')"
-done | sort -rg | awk '{ printf "%s%s %s", (NR > 1 ? ", " : "  of which Pss in MiB: "), $2, $1 }')"
+echo "  of which Pss in MiB: $(pss_each)"
 enigma pause >/dev/null || fail "pause is refused"
 wait_until 10 figure_is state PAUSED || fail "not PAUSED: $(figure state)"
 measure paused '5 %'

@@ -1,6 +1,7 @@
 #!/bin/bash
-# All benchmarks; docs/PERFORMANCE.md says what they mean.
-#   usage: run.sh [BIN-DIR]     SECONDS_EACH=30 ROUNDS=7 SAMPLES=3000
+# All benchmarks, about five minutes; docs/PERFORMANCE.md says what they mean.
+#   usage: run.sh [BIN-DIR]     ROUNDS=7 SAMPLES=3000 WIRE_ROUNDS=5 WIRE_SAMPLES=3000 SECONDS_STAGES=45
+#                               SECONDS_EACH=30 SETTLE=10
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 bin=$(realpath "${1:-build/release/bin}")
@@ -8,17 +9,29 @@ lib=${bin%/bin}
 
 made=$(mktemp -d /tmp/enigma-bench-made.XXXXXX) || exit 1
 trap 'rm -rf "$made"' EXIT
-"${CC:-cc}" -std=c11 -O2 -g -Wall -Wextra -Wpedantic -Wshadow -Werror -I. -D_GNU_SOURCE -Wl,--as-needed \
-  tests/bench/buslat.c "$lib"/lib{agent,exchange,core,proto}.a \
-  -lczmq -lzmq -luv -lcurl -lwebsockets -lhiredis -lsqlite3 -ljansson -lmsgpackc -lsodium -lbidgcc000 -lm -lz \
-  -o "$made/buslat" || exit 1
+for p in calibrate core_bench buslat wire2order stages; do
+  "${CC:-cc}" -std=c11 -O2 -g -Wall -Wextra -Wpedantic -Wshadow -Werror -I. -D_GNU_SOURCE -Wl,--as-needed \
+    tests/bench/$p.c "$lib"/lib{agent-execution,agent,exchange,core,proto}.a \
+    -lczmq -lzmq -luv -lcurl -lwebsockets -lhiredis -lsqlite3 -ljansson -lmsgpackc -lsodium -lbidgcc000 -lm -lz \
+    -o "$made/$p" || exit 1
+done
 
 rc=0
-echo "$(date -u +%F), $(nproc) cores, load $(cut -d' ' -f1-3 /proc/loadavg)"
-echo
-echo "== bus latency"
-tests/bench/buslat.sh "$bin" "$made/buslat" || rc=1
-echo
-echo "== memory and processor time"
-tests/bench/resources.sh "$bin" || rc=1
+# part TITLE CMD...: its output, with the load it began and ended under.
+part() {
+  local load0 title=$1; shift
+  load0=$(cut -d' ' -f1 /proc/loadavg)
+  echo
+  echo "== $title"
+  "$@" || rc=1
+  echo "load $load0 -> $(cut -d' ' -f1 /proc/loadavg)"
+}
+
+echo "$(date -u '+%F %H:%M'), $(nproc) cores $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), load $(cut -d' ' -f1-3 /proc/loadavg)"
+part "calibration: this machine" "$made/calibrate" "$made"
+part "the core" "$made/core_bench"
+part "bus latency" tests/bench/with_bus.sh "$bin" "$made/buslat" "${ROUNDS:-7}" "${SAMPLES:-3000}"
+part "wire to order" tests/bench/with_bus.sh "$bin" "$made/wire2order" "${WIRE_ROUNDS:-5}" "${WIRE_SAMPLES:-3000}"
+part "the real agents, stage by stage" tests/bench/stages.sh "$bin" "$made/stages"
+part "memory and processor time" tests/bench/resources.sh "$bin"
 exit $rc
