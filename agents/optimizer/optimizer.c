@@ -72,31 +72,32 @@ static const struct msg_market_contract *contract_of(const struct optimizer *o, 
     return NULL;
 }
 
-static bool make_setup(const struct optimizer *o, const char *symbol, struct backtest_setup *s)
+static bool make_setup(const struct optimizer *o, const char *symbol, struct backtest_setup *s,
+                       struct backtest_symbol *y)
 {
     const struct config *c = agent_config(o->agent);
     const struct msg_market_contract *m = contract_of(o, symbol);
+    backtest_setup_default(s);
+    s->account = false;         /* of the rule: the bars come symbol by symbol */
     if (m == NULL || tf_parse(config_text(c, CFG_primary_tf), &s->primary_ns) < 0 ||
         tf_parse(config_text(c, CFG_confirm_tf), &s->confirm_ns) < 0)
         return false;
-    strategy_score_params_default(&s->score);
     s->score.min_score = (int32_t)config_int(c, CFG_signal_min_score);
     s->score.min_combined = config_dbl(c, CFG_signal_min_combined);
     s->score.min_confidence = config_dbl(c, CFG_signal_min_confidence);
-    exit_params_default(&s->exits);
     s->exits.trailing = config_bool(c, CFG_trailing);
     s->exits.tp1_r = config_dec(c, CFG_tp1_r);
     s->exits.tp2_r = config_dec(c, CFG_tp2_r);
     s->exits.mae_r = config_dec(c, CFG_mae_r);
     s->exits.time_stop_bars = (int32_t)config_int(c, CFG_time_stop_bars);
-    s->contract = (struct contract_terms){
+    y->name = symbol;
+    y->contract = (struct contract_terms){
         .multiplier = m->multiplier, .tick = m->tick, .maker_fee = m->maker_fee, .taker_fee = m->taker_fee,
         .lfr = m->taker_fee, .lot = 1, .max_qty = 0, .tier_count = 1,
         .tier = {{.max_notional = dec_zero(), .mmr = m->maintenance, .max_leverage = (int32_t)m->max_leverage}},
     };
-    s->stop_atr = config_dec(c, CFG_stop_atr);
-    s->stop_floor = dec_lit("0.0048");
-    s->leverage = (int)config_int(c, CFG_leverage);
+    s->limits.stop_atr = config_dec(c, CFG_stop_atr);
+    s->leverage = (int32_t)config_int(c, CFG_leverage);
     return true;
 }
 
@@ -148,9 +149,17 @@ static void run_symbol(struct optimizer *o)
 {
     const char *words[CONFIG_LIST_MAX];
     static struct backtest_setup setup;
+    static struct backtest test;            /* large */
+    static struct backtest_symbol y;
     symbols(o, words);
-    if (o->n_bars > 0 && make_setup(o, words[o->symbol], &setup)) {
-        backtest_run(&setup, o->bars, o->n_bars, o->confirm, o->n_confirm, &o->result);
+    if (o->n_bars > 0 && make_setup(o, words[o->symbol], &setup, &y)) {
+        y.bars = o->bars;
+        y.n = o->n_bars;
+        y.confirm = o->confirm;
+        y.n_confirm = o->n_confirm;
+        test.result = o->result;
+        backtest_run(&test, &setup, &y, 1);
+        o->result = test.result;
         int64_t first = o->bars[0].candle.start_ns, last = o->bars[o->n_bars - 1].candle.start_ns + setup.primary_ns;
         o->from_ns = o->from_ns == 0 || first < o->from_ns ? first : o->from_ns;
         o->to_ns = last > o->to_ns ? last : o->to_ns;

@@ -2,8 +2,8 @@
 #ifndef AGENTS_OPTIMIZER_OPTIMIZER_H
 #define AGENTS_OPTIMIZER_OPTIMIZER_H
 
-#include "agents/optimizer/backtest.h"
 #include "libagent/agent.h"
+#include "libagent/core/backtest.h"
 #include "libagent/queue.h"
 #include "libagent/store.h"
 

@@ -4,7 +4,7 @@
  *   feed.c       history and missing bars, asked from data; readiness
  *   publish.c    ended batches and the miner's state become messages
  *   keep.c       configuration, snapshot, notes
- *   batch.c      ranking of one close (pure)      day_atr.c  ATR of the day (pure)
+ *   batch.c      ranking of one close (pure)
  *
  * A bar goes through the pure core with its note in the journal: recovery feeds the same bars to the same
  * functions and comes to the same state.  The hours of gamma and the days are not kept: data has them.
@@ -13,8 +13,8 @@
 #define AGENTS_SIGNAL_STATE_H
 
 #include "agents/signal/batch.h"
-#include "libagent/core/day_atr.h"
 #include "libagent/agent.h"
+#include "libagent/core/day_atr.h"
 #include "libagent/core/gamma.h"
 #include "libagent/core/strategy_score.h"
 

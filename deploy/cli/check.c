@@ -16,6 +16,7 @@
 #include "proto/err.h"
 
 #include "deploy/cli/cli.h"
+#include "deploy/cli/leftovers.h"
 
 extern char **environ;
 
@@ -91,6 +92,8 @@ static void check_instance(const struct cli *c)
         line("fail", "the instance's path is too long for its sockets", "choose a shorter one");
     snprintf(text, sizeof text, "instance %s is %s", c->instance, cli_running() ? "running" : "not running");
     line("ok", text, "");
+    if (!cli_running() && leftovers_count() > 0)
+        line("fail", "its processes live on without their process manager", "`enigma up` starts afresh, `enigma down` ends them");
     if (!cli_running() && access("sock/supervisord.pid", F_OK) == 0)
         line("ok", "sock/supervisord.pid is left over", "harmless: the lock decides");
     if (lstat("STOP", &st) == 0)
@@ -131,16 +134,18 @@ int verb_config(struct cli *c, int argc, char **argv)
 {
     char why[CONFIG_WHY_MAX] = "", hash[20];
     const char *file = "etc/enigma.conf";
-    bool check = argc == 3 && strcmp(argv[1], "--check") == 0;
-    if (!check && !(argc == 1 || (argc == 2 && strcmp(argv[1], "--print") == 0)))
-        return cli_unknown("config", argv[1]);
-    if (check) {
-        file = argv[2];
-    } else {
-        int rc = cli_enter(c);
-        if (rc != EXIT_OK)
-            return rc;
-    }
+    const char *given = NULL;
+    int rc = cli_value(&argc, argv, "--check", &given);
+    bool check = given != NULL;
+    cli_flag(&argc, argv, "--print");
+    if (rc == EXIT_OK && argc > 1)
+        rc = cli_unknown("config", argv[1]);
+    if (rc == EXIT_OK && !check)
+        rc = cli_enter(c);
+    if (rc != EXIT_OK)
+        return rc;
+    if (check)
+        file = given;
     struct config *cfg = config_new();
     int err = check || access(file, F_OK) == 0 ? config_read_file(cfg, file, why) : ERR_OK;
     if (err == ERR_OK && !check)

@@ -27,17 +27,33 @@ int verb_sniff(struct cli *c, int argc, char **argv);
 int verb_logs(struct cli *c, int argc, char **argv);
 int verb_command(struct cli *c, int argc, char **argv);     /* pause resume stop flatten close emergency restart */
 int verb_positions(struct cli *c, int argc, char **argv);
+int verb_trades(struct cli *c, int argc, char **argv);
 int verb_orders(struct cli *c, int argc, char **argv);
 int verb_funnel(struct cli *c, int argc, char **argv);
 int verb_doctor(struct cli *c, int argc, char **argv);
 int verb_config(struct cli *c, int argc, char **argv);
 int verb_keys(struct cli *c, int argc, char **argv);
 int verb_indicators(struct cli *c, int argc, char **argv);
+int verb_backtest(struct cli *c, int argc, char **argv);
+
+struct client;
 
 /* Enter the instance's directory.  EXIT_OK, or EXIT_NOT_RUNNING with a message when there is none. */
 int cli_enter(const struct cli *c);
 /* Is the instance's lock held?  In its directory. */
 bool cli_running(void);
+/* Enter it, see that it runs, if without its process manager, and go on the bus as operator or guest.  EXIT_...
+ * with a message. */
+int cli_connect(const struct cli *c, const char *verb, const char *as, struct client **ret);
+/* Say that an agent did not answer (err and why of client_ask); EXIT_TIMED_OUT, EXIT_FAILED. */
+int cli_no_answer(const char *verb, const char *who, int err, const char *why);
+
+/* Arguments; argv[0] is the verb.  What is taken is removed. */
+bool cli_flag(int *argc, char **argv, const char *name);
+/* "NAME VALUE": *ret untouched when it is not there; EXIT_BAD_USAGE with a message without a value. */
+int cli_value(int *argc, char **argv, const char *name, const char **ret);
+/* "-n N": likewise; 1 to 1000000. */
+int cli_count(int *argc, char **argv, int64_t *ret);
 /* Complain about an argument nobody knows: EXIT_BAD_USAGE. */
 int cli_unknown(const char *verb, const char *argument);
 

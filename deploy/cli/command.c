@@ -12,6 +12,7 @@
 
 #define ANSWER_MS  5000
 #define RESTART_MS 10000
+#define EXISTS_MS  1500
 
 struct restarting {
     struct client *c;
@@ -42,27 +43,30 @@ static int await_restart(struct client *c, const char *name, int64_t epoch)
 /* Options and the one argument of each verb. */
 static int read_arguments(int argc, char **argv, struct msg_operator_command *m, bool *yes)
 {
-    for (int i = 1; i < argc; i++) {
-        bool value = i + 1 < argc;
-        if (strcmp(argv[i], "--yes") == 0)
-            *yes = true;
-        else if (strcmp(argv[i], "--symbol") == 0 && value)
-            TEXT_COPY(m->symbol, argv[++i]);
-        else if (strcmp(argv[i], "--strategy") == 0 && value)
-            TEXT_COPY(m->strategy, argv[++i]);
-        else if (strcmp(argv[i], "--reason") == 0 && value)
-            TEXT_COPY(m->reason, argv[++i]);
-        else if (m->verb == VERB_CLOSE && m->symbol[0] == '\0' && argv[i][0] != '-')
-            TEXT_COPY(m->symbol, argv[i]);
-        else if (m->verb == VERB_RESTART && m->agent[0] == '\0' && argv[i][0] != '-')
-            TEXT_COPY(m->agent, argv[i]);
-        else
-            return cli_unknown(argv[0], argv[i]);
-    }
-    if ((m->verb == VERB_CLOSE && m->symbol[0] == '\0') || (m->verb == VERB_RESTART && m->agent[0] == '\0')) {
+    const char *symbol = "", *strategy = "", *reason = "";
+    bool some = m->verb == VERB_PAUSE || m->verb == VERB_RESUME;
+    *yes = m->verb == VERB_EMERGENCY && cli_flag(&argc, argv, "--yes");
+    int rc = some ? cli_value(&argc, argv, "--symbol", &symbol) : EXIT_OK;
+    if (rc == EXIT_OK && some)
+        rc = cli_value(&argc, argv, "--strategy", &strategy);
+    if (rc == EXIT_OK)
+        rc = cli_value(&argc, argv, "--reason", &reason);
+    if (rc != EXIT_OK)
+        return rc;
+    TEXT_COPY(m->symbol, symbol);
+    TEXT_COPY(m->strategy, strategy);
+    TEXT_COPY(m->reason, reason);
+    bool wants = m->verb == VERB_CLOSE || m->verb == VERB_RESTART;
+    if (argc > 1 + wants || (argc > 1 && argv[1][0] == '-'))
+        return cli_unknown(argv[0], argv[argc - 1]);
+    if (wants && (argc == 1 || argv[1][0] == '\0')) {
         fprintf(stderr, "enigma %s: say which %s\n", argv[0], m->verb == VERB_CLOSE ? "SYMBOL" : "AGENT");
         return EXIT_BAD_USAGE;
     }
+    if (m->verb == VERB_CLOSE)
+        TEXT_COPY(m->symbol, argv[1]);
+    else if (m->verb == VERB_RESTART)
+        TEXT_COPY(m->agent, argv[1]);
     return EXIT_OK;
 }
 
@@ -82,6 +86,27 @@ static int confirm_emergency(void)
     return EXIT_OK;
 }
 
+/* Nothing of this symbol is open: the name is wrong, or it is done already.  Who cannot be asked is no reason
+ * to keep the order back. */
+static bool nothing_to_close(struct client *c, const char *symbol)
+{
+    static const struct msg_positions_get ask_positions;
+    static const struct msg_orders_get ask_orders;
+    static struct msg_positions p;
+    static struct msg_orders o;
+    char why[256];
+    if (client_ask(c, AGENT_EXECUTION, MSG_POSITIONS_GET, &ask_positions, MSG_POSITIONS, &p, EXISTS_MS, why) < 0 ||
+        client_ask(c, AGENT_EXECUTION, MSG_ORDERS_GET, &ask_orders, MSG_ORDERS, &o, EXISTS_MS, why) < 0)
+        return false;
+    for (size_t i = 0; i < p.positions_n; i++)
+        if (strcmp(p.positions[i].symbol, symbol) == 0)
+            return false;
+    for (size_t i = 0; i < o.orders_n; i++)
+        if (strcmp(o.orders[i].symbol, symbol) == 0 && o.orders[i].status <= STATUS_PARTIAL)
+            return false;
+    return true;
+}
+
 int verb_command(struct cli *c, int argc, char **argv)
 {
     struct msg_operator_command m = {.symbol = ""};
@@ -92,18 +117,17 @@ int verb_command(struct cli *c, int argc, char **argv)
     must(verb_parse(argv[0], &m.verb) == ERR_OK);
     int rc = read_arguments(argc, argv, &m, &yes);
     if (rc == EXIT_OK)
-        rc = cli_enter(c);
-    if (rc != EXIT_OK)
+        rc = cli_connect(c, argv[0], "operator", &bus);
+    if (rc == EXIT_OK && m.verb == VERB_EMERGENCY && !yes)
+        rc = confirm_emergency();
+    if (rc != EXIT_OK) {
+        client_close(&bus);
         return rc;
-    if (!cli_running()) {
-        fprintf(stderr, "enigma %s: instance %s is not running\n", argv[0], c->instance);
-        return EXIT_NOT_RUNNING;
     }
-    if (m.verb == VERB_EMERGENCY && !yes && (rc = confirm_emergency()) != EXIT_OK)
-        return rc;
-    if (client_open("operator", &bus, why) < 0) {
-        fprintf(stderr, "enigma %s: %s\n", argv[0], why);
-        return EXIT_FAILED;
+    if (m.verb == VERB_CLOSE && nothing_to_close(bus, m.symbol)) {
+        fprintf(stderr, "enigma close: refused: no position and no order is open in \"%.20s\"; `enigma positions` lists them\n", m.symbol);
+        client_close(&bus);
+        return EXIT_REFUSED;
     }
     enum party who = AGENT_COUNT;
     if (m.verb == VERB_RESTART && party_parse(m.agent, &who) == ERR_OK)
@@ -111,8 +135,7 @@ int verb_command(struct cli *c, int argc, char **argv)
     int64_t epoch = who < AGENT_COUNT ? client_view(bus)->hb[who].epoch : 0;
     int err = client_ask(bus, AGENT_ORCHESTRATOR, MSG_OPERATOR_COMMAND, &m, MSG_OPERATOR_REPLY, &answer, ANSWER_MS, why);
     if (err < 0) {
-        fprintf(stderr, "enigma %s: the orchestrator did not answer: %s %s\n", argv[0], err_text(err), why);
-        rc = err == ERR_TIMEOUT ? EXIT_TIMED_OUT : EXIT_FAILED;
+        rc = cli_no_answer(argv[0], "the orchestrator", err, why);
     } else if (!answer.accepted) {
         fprintf(stderr, "enigma %s: refused: %s\n", argv[0], answer.text);
         rc = EXIT_REFUSED;

@@ -130,14 +130,14 @@ static int write_sample(void)
     return rc;
 }
 
-static void program(FILE *f, const char *name, int priority, const char *command)
+static void program(FILE *f, const char *bin, const char *name, int priority, const char *command)
 {
     fprintf(f,
-            "\n[program:%s]\ncommand=%s\npriority=%d\nstartsecs=0\nstartretries=1000000000\n"
+            "\n[program:%s]\ncommand=%s/enigma-watch --start %s %s\npriority=%d\nstartsecs=0\nstartretries=1000000000\n"
             "autorestart=unexpected\nexitcodes=2,4,78\n"     /* usage, configuration: no use to try again */
             "stopsignal=TERM\nstopwaitsecs=5\nredirect_stderr=true\nstdout_logfile=log/%s.log\n"
             "stdout_logfile_maxbytes=10MB\nstdout_logfile_backups=3\n",
-            name, command, priority, name);
+            name, bin, name, command, priority, name);
 }
 
 /* "replay:XBTUSDTM=FILE,ETHUSDTM=FILE": the symbols, separated by commas. */
@@ -166,7 +166,7 @@ static void agents(FILE *f, const char *bin, const struct instance_options *o)
         strcat(extra, " --dry-run true");
     for (int i = 0; i < 7; i++) {
         snprintf(command, sizeof command, "%s/enigma-%s -i .%s", bin, order[i], extra);
-        program(f, order[i], 40 + i, command);
+        program(f, bin, order[i], 40 + i, command);
     }
 }
 
@@ -188,13 +188,13 @@ static int write_supervisord(const char *dir, const char *bin, const struct inst
             "events=PROCESS_STATE_RUNNING,PROCESS_STATE_EXITED\nbuffer_size=1000\npriority=1\nstartsecs=0\n"
             "startretries=1000000000\nautorestart=true\nstdout_logfile=NONE\nstderr_logfile=NONE\n",
             dir, geteuid() == 0 ? "user=root\n" : "", bin);
-    program(f, "redis", 10, "redis-server etc/redis.conf");
+    program(f, bin, "redis", 10, "redis-server etc/redis.conf");
     snprintf(command, sizeof command, "%s/enigma-bus -i .", bin);
-    program(f, "bus", 20, command);
+    program(f, bin, "bus", 20, command);
     if (!o->live) {
         snprintf(command, sizeof command, "%s/enigma-paper --instance . --speed %s --seed %s --balance %s --market %s%s%s",
                  bin, o->speed, o->seed, o->balance, o->market, *o->start ? " --start " : "", o->start);
-        program(f, "paper", 30, command);
+        program(f, bin, "paper", 30, command);
     }
     if (!o->dev)
         agents(f, bin, o);

@@ -78,6 +78,8 @@ static int absolute_market(const char *market, char *ret, size_t size)
     char copy[INSTANCE_TEXT], *save = NULL;
     TEXT_COPY(copy, market + 7);
     text_copy(ret, size, "replay:");
+    if (*copy == '\0')
+        return bad_value("market", market, "replay:SYMBOL=FILE,...");
     for (char *item = strtok_r(copy, ",", &save); item != NULL; item = strtok_r(NULL, ",", &save)) {
         char *eq = strchr(item, '='), full[PATH_MAX];
         if (eq == NULL)
@@ -126,6 +128,10 @@ static int read_options(int argc, char **argv, struct instance_options *o)
     };
     int opt;
     while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (optarg != NULL && *optarg == '\0') {
+            fprintf(stderr, "enigma up: an option's value is empty\n");
+            return EXIT_BAD_USAGE;
+        }
         switch (opt) {
         case PAPER:
             o->live = false;
@@ -173,7 +179,13 @@ static int read_options(int argc, char **argv, struct instance_options *o)
             return EXIT_BAD_USAGE;
         }
     }
-    return optind < argc ? cli_unknown("up", argv[optind]) : check_options(o);
+    if (optind < argc)
+        return cli_unknown("up", argv[optind]);
+    if (o->for_s > 0 && (o->detach || o->dev)) {
+        fprintf(stderr, "enigma up: --for and %s contradict each other\n", o->detach ? "--detach" : "--dev");
+        return EXIT_BAD_USAGE;
+    }
+    return check_options(o);
 }
 
 static int check_program(const char *name)
@@ -353,7 +365,7 @@ static bool is_interrupted(void *arg)
 static void live_screen(struct client *c, pid_t pid, struct mono began, double for_s)
 {
     struct mono end = {began.ns + (for_s > 0 ? (int64_t)(for_s * 1e9) : INT64_MAX / 2)};
-    bool terminal = isatty(STDOUT_FILENO) && for_s == 0;
+    bool terminal = screen_terminal() && for_s == 0;
     int64_t every = terminal ? 1000 : 10000;
     siginfo_t ended = {.si_pid = 0};
     while (!interrupted && !mono_past(end)) {

@@ -60,6 +60,12 @@ static int signal_all(const char *instance, int signum)
     return found;
 }
 
+int leftovers_count(void)
+{
+    char instance[PATH_MAX];
+    return getcwd(instance, sizeof instance) != NULL ? signal_all(instance, 0) : 0;
+}
+
 int leftovers_end(int64_t ms)
 {
     char instance[PATH_MAX];

@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+/* In the instance's directory: how many run there now, with or without their process manager. */
+int leftovers_count(void);
 /* In the instance's directory, its supervisord gone.  SIGTERM to each, SIGKILL to those that are still
  * there after ms; returns how many there were. */
 int leftovers_end(int64_t ms);

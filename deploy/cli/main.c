@@ -2,9 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "libagent/log.h"
@@ -16,6 +14,7 @@ static const struct verb {
     int (*run)(struct cli *c, int argc, char **argv);
     const char *arguments, *meaning;
 } verbs[] = {
+    {"backtest", verb_backtest, "[options] SYMBOL=FILE...", "candle files through the core that trades; --help"},
     {"close", verb_command, "SYMBOL", "close one position"},
     {"config", verb_config, "[--check FILE]", "the resolved configuration with each value's source"},
     {"doctor", verb_doctor, "", "find what is wrong on this machine, and say the mend"},
@@ -28,12 +27,13 @@ static const struct verb {
     {"logs", verb_logs, "[-f] [AGENT]", "the log lines, one agent or all"},
     {"orders", verb_orders, "[--json]", "open and last finished orders"},
     {"pause", verb_command, "[--symbol S]", "no new entries; exits run"},
-    {"positions", verb_positions, "[--json]", "open positions"},
+    {"positions", verb_positions, "[--json] [--of AGENT]", "open positions, as execution or risk knows them"},
     {"restart", verb_command, "AGENT", "end one agent in order; it is started again at once"},
     {"resume", verb_command, "[--symbol S]", "trade again; after an emergency: acknowledge"},
     {"sniff", verb_sniff, "[TOPIC-PREFIX...]", "tail the bus; --help for its filters"},
     {"status", verb_status, "[--json] [--watch]", "state, agents, limits; stale figures show their age"},
     {"stop", verb_command, "", "no entries, cancel entry orders, keep protective stops"},
+    {"trades", verb_trades, "[--json] [-n N]", "closed trades, newest first, with what they cost"},
     {"up", verb_up, "[options]", "start everything; --help for its options"},
 };
 #define VERBS (sizeof verbs / sizeof verbs[0])
@@ -45,30 +45,6 @@ static void usage(FILE *f)
     for (size_t i = 0; i < VERBS; i++)
         fprintf(f, "  %-10s %-20s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].meaning);
     fprintf(f, "\nexit codes: 0 ok, 1 failed, 2 usage, 3 not running, 4 configuration, 5 timed out, 6 refused\n");
-}
-
-int cli_unknown(const char *verb, const char *argument)
-{
-    fprintf(stderr, "enigma %s: unknown argument \"%.80s\"; `enigma --help` lists what there is\n", verb, argument);
-    return EXIT_BAD_USAGE;
-}
-
-int cli_enter(const struct cli *c)
-{
-    if (chdir(c->instance) == 0)
-        return EXIT_OK;
-    fprintf(stderr, "enigma: instance %s: %s; `enigma up` makes one\n", c->instance, strerror(errno));
-    return EXIT_NOT_RUNNING;
-}
-
-bool cli_running(void)
-{
-    int fd = open("lock", O_RDWR | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    bool held = flock(fd, LOCK_EX | LOCK_NB) < 0;
-    close(fd);
-    return held;
 }
 
 static bool find_bin(struct cli *c)
@@ -83,39 +59,79 @@ static bool find_bin(struct cli *c)
     return slash != NULL;
 }
 
+/* Descriptors 0 to 2 are there, whoever started us: a closed one would be given to the next file opened. */
+static void hold_standard(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDONLY);       /* writing to it fails, as it must */
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
+/* What could not be written was not said. */
+static int end(int rc)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return rc;
+    if (errno == EPIPE)         /* who reads has seen enough */
+        return rc;
+    fprintf(stderr, "enigma: standard output: cannot be written: %s\n", strerror(errno));
+    return rc == EXIT_OK ? EXIT_FAILED : rc;
+}
+
+static bool wants_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    return false;
+}
+
+static int run(struct cli *c, int argc, char **argv)
+{
+    for (size_t k = 0; k < VERBS; k++) {
+        if (strcmp(verbs[k].name, argv[0]) != 0)
+            continue;
+        if (!wants_help(argc, argv) || verbs[k].run == verb_up || verbs[k].run == verb_sniff ||
+            verbs[k].run == verb_indicators || verbs[k].run == verb_backtest)
+            return verbs[k].run(c, argc, argv);
+        printf("usage: enigma [-i DIR] %s %s\n  %s\n", verbs[k].name, verbs[k].arguments, verbs[k].meaning);
+        return EXIT_OK;
+    }
+    fprintf(stderr, "enigma: unknown %s \"%.40s\"; `enigma --help` lists them\n", argv[0][0] == '-' ? "option" : "verb",
+            argv[0]);
+    return EXIT_BAD_USAGE;
+}
+
 int main(int argc, char **argv)
 {
     struct cli c = {.instance = "run/paper"};
+    hold_standard();
     log_init("enigma");
     log_set_level("error");
     int i = 1;
-    while (i + 1 < argc && (strcmp(argv[i], "-i") == 0 || strcmp(argv[i], "--instance") == 0)) {
+    for (; i < argc && (strcmp(argv[i], "-i") == 0 || strcmp(argv[i], "--instance") == 0); i += 2) {
+        if (i + 1 == argc || argv[i + 1][0] == '\0') {
+            fprintf(stderr, "enigma: %s wants the instance's directory\n", argv[i]);
+            return EXIT_BAD_USAGE;
+        }
         c.instance = argv[i + 1];
-        i += 2;
+        for (size_t n = strlen(c.instance); n > 1 && argv[i + 1][n - 1] == '/'; n--)
+            argv[i + 1][n - 1] = '\0';
     }
-    if (i == argc) {
+    if (i >= argc) {
         usage(stderr);
         return EXIT_BAD_USAGE;
     }
     if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "help") == 0) {
         usage(stdout);
-        return EXIT_OK;
+        return end(EXIT_OK);
     }
     if (!find_bin(&c)) {
         fprintf(stderr, "enigma: cannot find my own directory\n");
         return EXIT_FAILED;
     }
-    for (size_t k = 0; k < VERBS; k++) {
-        if (strcmp(verbs[k].name, argv[i]) != 0)
-            continue;
-        bool help = i + 1 < argc && strcmp(argv[i + 1], "--help") == 0;
-        if (help && verbs[k].run != verb_up && verbs[k].run != verb_sniff &&
-            verbs[k].run != verb_indicators) {
-            printf("usage: enigma [-i DIR] %s %s\n  %s\n", verbs[k].name, verbs[k].arguments, verbs[k].meaning);
-            return EXIT_OK;
-        }
-        return verbs[k].run(&c, argc - i, argv + i);
-    }
-    fprintf(stderr, "enigma: unknown verb \"%.40s\"; `enigma --help` lists them\n", argv[i]);
-    return EXIT_BAD_USAGE;
+    return end(run(&c, argc - i, argv + i));
 }

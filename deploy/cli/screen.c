@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
@@ -13,6 +14,8 @@
 #define AGENTS      (AGENT_AUDIT + 1)
 #define STALE_NS    (3 * NS_PER_S)
 #define LOG_TAIL    3
+#define FAILING_ENDS 3
+#define FAILING_MS  2000        /* started so long ago it has not ended at once */
 
 static bool is_ready(enum life l)
 {
@@ -75,6 +78,58 @@ static double age_s(int64_t then_ns)
     return (double)(wall_ns() - then_ns) * 1e-9;
 }
 
+static bool is_stale(int64_t then_ns)
+{
+    return wall_ns() - then_ns > STALE_NS;
+}
+
+/* ---- programs that end at once, again and again: deploy/watch/start.h ---- */
+
+struct starts {
+    int64_t ends, next_ms;      /* next_ms: until the next start; 0: it runs, for now */
+};
+
+static bool starts_of(const char *name, struct starts *ret)
+{
+    char path[64];
+    long long ends, start_ms;
+    snprintf(path, sizeof path, "sock/%s.starts", name);
+    FILE *f = fopen(path, "re");
+    if (f == NULL)
+        return false;
+    bool ok = fscanf(f, "%lld %lld", &ends, &start_ms) == 2;
+    fclose(f);
+    int64_t left = start_ms - mono_now().ns / 1000000;
+    *ret = (struct starts){.ends = ends, .next_ms = left > 0 ? left : 0};
+    return ok && ends >= FAILING_ENDS && left > -FAILING_MS;
+}
+
+static const char *program_at(int i)
+{
+    static const char *const others[] = {"redis", "bus", "paper"};
+    return i < 3 ? others[i] : i < 3 + AGENTS ? party_name((enum party)(i - 3)) : NULL;
+}
+
+static void print_failing(void)
+{
+    struct starts s;
+    for (int i = 0; program_at(i) != NULL; i++)
+        if (starts_of(program_at(i), &s))
+            printf("  %s ended at once %lld times in a row, next start in %.1f s; `enigma logs %s` says why\n",
+                   program_at(i), (long long)s.ends, (double)s.next_ms / 1000, program_at(i));
+}
+
+static json_t *failing_json(void)
+{
+    struct starts s;
+    json_t *all = json_object();
+    for (int i = 0; program_at(i) != NULL; i++)
+        if (starts_of(program_at(i), &s))
+            json_object_set_new(all, program_at(i), json_pack("{s:I, s:I}", "ends", (json_int_t)s.ends, "next_start_ms",
+                                                              (json_int_t)s.next_ms));
+    return all;
+}
+
 static void print_agent(const struct client_view *v, int i)
 {
     const struct msg_agent_hb *hb = &v->hb[i];
@@ -82,32 +137,47 @@ static void print_agent(const struct client_view *v, int i)
         printf("  %-13s not heard\n", party_name((enum party)i));
         return;
     }
-    bool stale = wall_ns() - v->hb_ns[i] > STALE_NS;
     printf("  %-13s %-10s pid %-7lld up %6.0fs  heard %4.1fs ago%s  lag %3lldms  rss %3lldM  cpu %5.1fs  errors %lld  %s\n",
            party_name((enum party)i), life_name(hb->life), (long long)hb->pid, (double)hb->uptime_ms / 1000,
-           age_s(v->hb_ns[i]), stale ? " STALE" : "", (long long)hb->lag_ms, (long long)hb->rss_kb / 1024,
+           age_s(v->hb_ns[i]), is_stale(v->hb_ns[i]) ? " STALE" : "", (long long)hb->lag_ms, (long long)hb->rss_kb / 1024,
            (double)hb->cpu_ms / 1000, (long long)hb->errors, hb->detail);
 }
 
-void screen_status(const struct client_view *v, bool clear)
+bool screen_terminal(void)
+{
+    const char *term = getenv("TERM");
+    return isatty(STDOUT_FILENO) && term != NULL && strcmp(term, "dumb") != 0;
+}
+
+static void print_state(const struct client_view *v)
 {
     const struct msg_state_unified *s = &v->state;
     char value[DEC_TEXT_MAX];
-    if (clear)
-        printf("\033[H\033[2J");
-    if (v->state_ns == 0)
-        printf("state: not heard yet\n");
-    else
-        printf("%s  (%s)  heard %.1fs ago\n", system_state_name(s->system_state), s->reason, age_s(v->state_ns));
+    printf("%s  (%s)  heard %.1fs ago%s\n", system_state_name(s->system_state), s->reason, age_s(v->state_ns),
+           is_stale(v->state_ns) ? "  STALE" : "");
     printf("equity %s  positions %lld  gamma %.3f%s  kappa %.2f  cascade %.2f%s  tasks %lld queued %lld running  redis %s%s\n",
            dec_format_places(s->portfolio_value, 2, DEC_HALF_EVEN, value), (long long)s->positions_open, s->miner_gamma,
            s->gamma_valid ? "" : " (not valid)", s->miner_kappa, s->miner_cascade, s->lighthouse ? "  LIGHTHOUSE" : "",
            (long long)s->tasks_queued, (long long)s->tasks_running, s->redis_up ? "up" : "down",
            s->latch ? "  STOP file present" : "");
-    if (v->bus_ns != 0)
-        printf("bus: %lld messages, %lld refused\n", (long long)v->bus.messages, (long long)v->bus.refused);
+}
+
+void screen_status(const struct client_view *v, bool clear)
+{
+    if (clear)
+        printf("\033[H\033[2J");
+    if (v->state_ns == 0)
+        printf("state unknown: nothing heard of the orchestrator\n");
+    else
+        print_state(v);
+    if (v->bus_ns == 0)
+        printf("bus: nothing heard\n");
+    else
+        printf("bus: %lld messages, %lld refused%s\n", (long long)v->bus.messages, (long long)v->bus.refused,
+               is_stale(v->bus_ns) ? "  STALE" : "");
     for (int i = 0; i < AGENTS; i++)
         print_agent(v, i);
+    print_failing();
     fflush(stdout);
 }
 
@@ -130,7 +200,7 @@ void screen_status_json(const struct client_view *v)
         json_object_set_new(agents, party_name((enum party)i), a);
     }
     json_t *all = json_pack(
-        "{s:s, s:s, s:f, s:s, s:s, s:s, s:b, s:f, s:f, s:f, s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:I, s:I, s:o}", "state",
+        "{s:s, s:s, s:f, s:s, s:s, s:s, s:b, s:f, s:f, s:f, s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:I, s:I, s:o, s:o}", "state",
         v->state_ns != 0 ? system_state_name(s->system_state) : "UNKNOWN", "reason", s->reason, "age_s",
         v->state_ns != 0 ? age_s(v->state_ns) : -1.0, "brain", s->brain, "miner", s->miner, "ecosystem", s->ecosystem,
         "running", s->running, "miner_gamma", s->miner_gamma, "miner_cascade", s->miner_cascade, "miner_kappa",
@@ -138,7 +208,7 @@ void screen_status_json(const struct client_view *v)
         (json_int_t)s->positions_open, "cycles", (json_int_t)s->cycles, "runtime_ms", (json_int_t)s->runtime_ms,
         "tasks_queued", (json_int_t)s->tasks_queued, "tasks_running", (json_int_t)s->tasks_running, "redis_up",
         s->redis_up, "latch", s->latch, "bus_messages", (json_int_t)v->bus.messages, "bus_refused",
-        (json_int_t)v->bus.refused, "agents", agents);
+        (json_int_t)v->bus.refused, "agents", agents, "failing", failing_json());
     char *text = all != NULL ? json_dumps(all, JSON_COMPACT) : NULL;
     printf("%s\n", text != NULL ? text : "{}");
     free(text);

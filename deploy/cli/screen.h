@@ -14,6 +14,8 @@ struct progress {
 void screen_progress(const struct client_view *v, struct progress *p);
 /* Who is not ready, and why, with the end of its log. */
 void screen_missing(const struct client_view *v);
+/* Standard output is a terminal that can be cleared. */
+bool screen_terminal(void);
 void screen_status(const struct client_view *v, bool clear);
 void screen_status_json(const struct client_view *v);
 /* Heartbeats of all seven agents came, and all are ready or active. */

@@ -8,6 +8,7 @@
  * reaps, the next one starts.  Measured: 2 to 20 ms from kill to exec.
  *
  * Usage:   enigma-watch LOG       the log line goes to the file LOG; standard error is only a bell
+ *          enigma-watch --start NAME PROGRAM ARG...     see start.h
  * Input:   events of at most EVENT_MAX bytes; a malformed one ends the program (exit 1), supervisord
  *          starts it again.
  * Bounds:  PROCESSES_MAX processes; a process that does not come back is nudged for NUDGES_MAX times
@@ -23,6 +24,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "deploy/watch/start.h"
 
 #define EVENT_MAX     4096
 #define PROCESSES_MAX 64
@@ -186,8 +189,10 @@ static bool turn(void)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2) {
-        fprintf(stderr, "usage: enigma-watch LOG\n");
+    if (argc >= 4 && strcmp(argv[1], "--start") == 0)
+        return start_program(argv + 2);
+    if (argc != 2 || argv[1][0] == '-') {
+        fprintf(stderr, "usage: enigma-watch LOG\n       enigma-watch --start NAME PROGRAM ARG...\n");
         return 2;
     }
     log_fd = open(argv[1], O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);

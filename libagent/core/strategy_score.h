@@ -30,7 +30,7 @@
 #include "libagent/core/candle.h"
 #include "libagent/core/score.h"
 
-#define STRATEGY_SCORE_VERSION 1
+#define STRATEGY_SCORE_VERSION 2
 
 /* Why a bar gave a signal or none, in the order in which the gates are asked. */
 #define SCORE_VERDICTS(V)                                                                          \

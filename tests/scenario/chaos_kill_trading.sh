@@ -56,7 +56,8 @@ for a in $agents bus redis; do
     wait_until 10 ready_ms "$a" "$pattern" "$t0" >/dev/null || fail "$a, kill $i: not ready again"
     t=$(ready_ms "$a" "$pattern" "$t0" | tail -1)
     sum=$((sum + t)); [ "$t" -gt $worst ] && worst=$t
-    changed=$(diff <(grep -v "^$a " <<<"$before") <(pids | grep -v "^$a ")) || bad="$bad; with $a others restarted: $changed"
+    others=$(grep -v "^$a " <<<"$before") now=$(pids | grep -v "^$a ")
+    [ "$now" = "$others" ] || bad="$bad; with $a others restarted: $others became $now"
     if [ $a = execution ]; then
       trade_ready() { ready_ms execution '"event":"trade.ready"' "$t0"; }
       wait_until 10 trade_ready >/dev/null || bad="$bad; execution not ready to trade 10 s after kill $i"
@@ -70,7 +71,7 @@ before=$(python3 -c 'import sys; sys.argv=["","open",sys.argv[1]]' "$up_dir"; cu
 more_orders() { [ "$(curl -s "http://127.0.0.1:$(cat "$up_dir/sock/paper.admin.port")/admin/truth" | python3 -c 'import json,sys; print(len(json.load(sys.stdin)["orders"]))')" -gt "$before" ]; }
 wait_until 180 more_orders || bad="$bad; trading did not go on"
 read -r bare samples <"$up_dir/watched"
-"$bin/enigma" -i "$up_dir" down; up_dir=
+"$bin/enigma" -i "$up_dir" down
 echo "kill -9, $kills times each, mean/worst ms to ready:$report; execution ready to trade, worst ${worst_trade:-?} ms"
 echo "$filled of $all kills with three or more positions open; worst time without a resting closing stop $bare ms ($samples looks)"
 [ $((filled * 10)) -ge $((all * 8)) ] || bad="$bad; too few kills under positions"

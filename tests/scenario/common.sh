@@ -17,6 +17,7 @@ scenario_begin() {
   top=$dir
   trap scenario_clean EXIT
   trap 'exit 130' INT TERM
+  exec {nothing}<> <(:)               # a pipe that never says anything: waits between looks without a process
 }
 
 scenario_clean() {
@@ -44,7 +45,7 @@ wait_until() {
   local deadline=$(($(now_ms) + $1 * 1000)); shift
   until "$@"; do
     [ "$(now_ms)" -ge $deadline ] && return 1
-    read -rt 0.02 <> <(:) || :
+    read -rt 0.02 -u "$nothing" || :
   done
 }
 

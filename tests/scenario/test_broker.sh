@@ -6,13 +6,6 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 bin=$(realpath "${1:-build/release/bin}")
 . tests/scenario/common.sh
-# Every process is remembered: end them by their ids, by no pattern.
-scenario_clean() {
-  local p
-  for p in "${pids[@]}"; do kill -9 "$p" 2>/dev/null; done
-  wait 2>/dev/null
-  rm -rf "$dir"
-}
 
 scenario_begin broker
 mkdir -p "$dir"/{etc/keys,journal,log,sock}

@@ -65,6 +65,5 @@ for a in $agents bus; do
   [ $worst -le 2000 ] || fail "$a took $worst ms, more than 2000"
 done
 "$bin/enigma" -i "$up_dir" down || fail "enigma down"
-up_dir=
-[ -z "$(pgrep -f -- "$dir")" ] || fail "left running: $(pgrep -fa -- "$dir")"
+nobody_left || fail "left running: $(instance_pids | xargs)"
 echo "kill -9, $kills times each, mean/worst ms to ready:$report"

@@ -36,7 +36,7 @@ expect 2 close
 expect 6 emergency                       # no terminal to ask
 expect 0 doctor
 expect 0 down
-[ -z "$(pgrep -f -- "$up_dir")" ] || fail "left running: $(pgrep -fa -- "$up_dir")"
+nobody_left || fail "left running: $(instance_pids | xargs)"
 
 t0=$(now_ms)
 expect 0 up --detach --speed 1
@@ -61,5 +61,4 @@ expect 4 up --detach
 grep -q 'enigma.conf:.*leverage = 100 is above its limit of 15' "$dir/out" || fail "unclear: $(cat "$dir/out")"
 [ $first -le 10000 ] || fail "first start took $first ms, more than 10000"
 [ $second -le 5000 ] || fail "second start took $second ms, more than 5000"
-up_dir=
 echo "first start to TRADING $first ms, after down $second ms"

@@ -1,0 +1,418 @@
+/* backtest - candle files of one or more symbols through the core that trades; see cli.h
+ *
+ * What happens is core's (libagent/core/backtest.h); here files become bars and figures become text or JSON.
+ * Contract terms are those of the paper exchange.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "libagent/candle_file.h"
+#include "libagent/core/backtest.h"
+#include "proto/err.h"
+#include "proto/tm.h"
+
+#include "deploy/cli/cli.h"
+#include "deploy/paper/contracts.h"
+
+struct study {
+    struct backtest_setup setup;
+    struct backtest test;
+    struct backtest_symbol symbol[CONTRACTS_MAX];
+    struct backtest_bar *bars[CONTRACTS_MAX];
+    int n;
+    bool coarse, base_volume, json;
+};
+
+static int say(const char *what, const char *text)
+{
+    fprintf(stderr, "enigma backtest: %s \"%.200s\"; `enigma backtest --help` lists what there is\n", what, text);
+    return EXIT_BAD_USAGE;
+}
+
+static int help(void)
+{
+    printf("usage: enigma backtest [options] SYMBOL=FILE...\n"
+           "  FILE: ts_ms,open,high,low,close,volume, plain or gzip, of a timeframe that divides the primary one;\n"
+           "  finer bars are the path along which exits are decided.  Contracts are those of the paper exchange.\n\n"
+           "  --primary TF     15m    timeframe of the signals\n"
+           "  --confirm TF     1h     timeframe that confirms, made from the same bars\n"
+           "  --balance N      10000  equity at the start, USDT\n"
+           "  --leverage N     5      requested; every limit can only lower it\n"
+           "  --min-score N    50     least |score| that fires\n"
+           "  --level-gap BP   0.7    distance of the book's levels; entries rest at the ninth\n"
+           "  --order-time S   60     an entry that rests longer is cancelled; at least one bar of the file\n"
+           "  --coarse                make primary bars first and forget the finer path\n"
+           "  --base-volume           volume counts base units, not lots\n"
+           "  --json                  one JSON object\n");
+    return EXIT_OK;
+}
+
+/* ---- files ---- */
+
+static void terms_of(const struct contract *c, struct contract_terms *ret)
+{
+    *ret = (struct contract_terms){
+        .multiplier = c->multiplier, .tick = c->tick, .maker_fee = c->maker_fee, .taker_fee = c->taker_fee,
+        .lfr = c->taker_fee, .lot = 1, .max_qty = c->max_qty, .tier_count = c->n_tiers,
+    };
+    for (int i = 0; i < c->n_tiers; i++)
+        ret->tier[i] = (struct contract_tier){dec_int(c->tiers[i].max_risk), c->tiers[i].maintain, c->tiers[i].max_leverage};
+}
+
+/* To the contract's tick, as it would have traded there. */
+static struct backtest_bar bar_of(const struct study *x, const struct contract_terms *t, const struct candle_row *r)
+{
+    struct backtest_bar b = {
+        .candle = r->c,
+        .open = dec_round_to(r->open, t->tick, DEC_HALF_EVEN), .high = dec_round_to(r->high, t->tick, DEC_HALF_EVEN),
+        .low = dec_round_to(r->low, t->tick, DEC_HALF_EVEN), .close = dec_round_to(r->close, t->tick, DEC_HALF_EVEN),
+    };
+    b.candle.open = dec_to_double(b.open);
+    b.candle.high = dec_to_double(b.high);
+    b.candle.low = dec_to_double(b.low);
+    b.candle.close = dec_to_double(b.close);
+    if (x->base_volume)
+        b.candle.volume /= dec_to_double(t->multiplier);
+    return b;
+}
+
+static int read_bars(const struct study *x, const char *path, const struct contract_terms *t, int64_t tf_ns,
+                     struct backtest_bar *ret, size_t max, char *msg, size_t size)
+{
+    struct candle_file *f;
+    struct candle_row row;
+    size_t n = 0;
+    int err = candle_file_open(path, tf_ns, &f, msg, size);
+    if (err < 0)
+        return err;
+    while ((err = candle_file_next(f, &row)) > 0) {
+        must(n < max);
+        ret[n++] = bar_of(x, t, &row);
+    }
+    candle_file_close(&f);
+    return err;
+}
+
+/* In place; what an incomplete first bar would be made of is left out.  Returns how many. */
+static size_t make_coarse(struct backtest_bar *b, size_t n, int64_t tf_ns)
+{
+    struct candle_agg agg;
+    struct candle closed[2];
+    struct backtest_bar cur = {.candle = {.tf_ns = 0}};
+    size_t out = 0;
+    candle_agg_init(&agg, tf_ns);
+    for (size_t i = 0; i < n; i++) {
+        const struct backtest_bar x = b[i];
+        const bool was = agg.parts > 0, same = was && agg.cur.start_ns == x.candle.start_ns - x.candle.start_ns % tf_ns;
+        const int k = candle_agg_push(&agg, &x.candle, closed);
+        if (k > 0 && was && !same) {        /* over a gap: the one before ends first */
+            cur.candle = closed[0];
+            b[out++] = cur;
+        }
+        if (same) {
+            cur.high = dec_max(cur.high, x.high);
+            cur.low = dec_min(cur.low, x.low);
+            cur.close = x.close;
+        } else {
+            cur = x;
+        }
+        if (k > 0 && (same || !was || k == 2) && agg.parts == 0) {
+            cur.candle = closed[k - 1];
+            b[out++] = cur;
+        }
+    }
+    return out;
+}
+
+static int load(struct study *x, const char *argument)
+{
+    char name[32], msg[512];
+    const char *eq = strchr(argument, '=');
+    struct candles c;
+    if (eq == NULL || eq == argument || (size_t)(eq - argument) >= sizeof name)
+        return say("wants SYMBOL=FILE, not", argument);
+    snprintf(name, sizeof name, "%.*s", (int)(eq - argument), argument);
+    const int at = contract_find(name);
+    if (at < 0)
+        return say("the paper exchange has no contract", name);
+    if (x->n == CONTRACTS_MAX)
+        return say("too many symbols at", name);
+    for (int i = 0; i < x->n; i++)
+        if (strcmp(x->symbol[i].name, contract_get(at)->symbol) == 0)
+            return say("given twice:", name);
+    struct backtest_symbol *y = &x->symbol[x->n];
+    int err = candle_file_load(eq + 1, 0, &c, msg, sizeof msg);
+    if (err == ERR_OK) {
+        const int64_t tf_ns = c.tf_ns;
+        *y = (struct backtest_symbol){.name = contract_get(at)->symbol, .n = c.n};
+        candles_free(&c);
+        terms_of(contract_get(at), &y->contract);
+        if (x->n > 0 && x->setup.path_ns != tf_ns)
+            return say("its timeframe differs from the files before:", argument);
+        x->setup.path_ns = tf_ns;
+        y->bars = x->bars[x->n] = calloc(y->n, sizeof *x->bars[0]);
+        must(y->bars != NULL);
+        err = read_bars(x, eq + 1, &y->contract, tf_ns, x->bars[x->n], y->n, msg, sizeof msg);
+        x->n++;
+    }
+    if (err == ERR_OK)
+        return EXIT_OK;
+    fprintf(stderr, "enigma backtest: %s\n", msg);
+    return EXIT_FAILED;
+}
+
+static void coarsen(struct study *x)
+{
+    if (!x->coarse || x->setup.path_ns >= x->setup.primary_ns || x->setup.primary_ns % x->setup.path_ns != 0)
+        return;
+    for (int i = 0; i < x->n; i++)
+        x->symbol[i].n = make_coarse(x->bars[i], x->symbol[i].n, x->setup.primary_ns);
+    x->setup.path_ns = x->setup.primary_ns;
+}
+
+/* ---- figures ---- */
+
+/* Days on which it could trade: warm-up left out. */
+static double days_of(const struct study *x, const struct backtest_symbol *y)
+{
+    return (double)(y->score.bars - y->score.funnel[SCORE_NOT_READY]) * (double)x->setup.primary_ns / (double)NS_PER_DAY;
+}
+
+static double per(double a, double b)
+{
+    return b > 0 ? a / b : 0;
+}
+
+/* Why a gate may refuse nobody here. */
+static const char *why_never(enum risk_reason r)
+{
+    switch (r) {
+    case RISK_NOT_READY: case RISK_PAUSED: case RISK_DUPLICATE: case RISK_CONTRACT_CLOSED:
+        return "no operator, no restart and no venue's pause in a file";
+    case RISK_STALE: case RISK_LATE: case RISK_BOOK_STALE:
+        return "no delays in a file";
+    case RISK_BAD_DATA: case RISK_UNKNOWN_CONTRACT:
+        return "the file was checked, the contract is known";
+    case RISK_NO_DEPTH: case RISK_SPREAD: case RISK_SLIPPAGE:
+        return "the book is made, not recorded: ten levels, one tick of spread";
+    case RISK_GAMMA: case RISK_GAMMA_STALE:
+        return "abstains below four symbols";
+    case RISK_LEVERAGE: case RISK_BREAK_EVEN: case RISK_LIQUIDATION_BUFFER:
+        return "leverage was lowered before; literal ROI stops alone are refused";
+    case RISK_SIZE_BELOW_LOT: case RISK_POSITION_SIZE: case RISK_RISK_PER_TRADE: case RISK_BOOK_SHARE:
+    case RISK_BALANCE: case RISK_HEAT: case RISK_NOTIONAL: case RISK_EXPOSURE:
+        return "sizes were lowered before; binds for a small equity or many positions";
+    case RISK_RANK: case RISK_MAX_POSITIONS: case RISK_CORRELATION:
+        return "too few symbols at once";
+    default:
+        return "did not happen in this market";
+    }
+}
+
+static void print_funnel(const struct study *x)
+{
+    const struct backtest_result *all = &x->test.result;
+    int64_t bars[SCORE_VERDICT_COUNT] = {0}, sum = 0;
+    printf("\nfunnel                        ");
+    for (int i = 0; i < x->n; i++)
+        printf(" %10s", x->symbol[i].name);
+    printf("        all\n");
+    for (int v = 0; v < SCORE_VERDICT_COUNT; v++) {
+        if (v == SCORE_WARM_UP)
+            continue;
+        printf("  bars %-23s", v == SCORE_FIRED ? "FIRED" : score_verdict_name((enum score_verdict)v));
+        for (int i = 0; i < x->n; i++) {
+            printf(" %10lld", (long long)x->symbol[i].score.funnel[v]);
+            bars[v] += x->symbol[i].score.funnel[v];
+        }
+        printf(" %10lld%s\n", (long long)bars[v], v == SCORE_SPREAD ? "   microstructure is off: risk's SPREAD gate holds" : "");
+        sum += bars[v];
+    }
+    for (int r = 1; r < RISK_REASON_COUNT; r++) {
+        printf("  risk %-23s", risk_reason_name((enum risk_reason)r));
+        for (int i = 0; i < x->n; i++)
+            printf(" %10lld", (long long)x->symbol[i].result.refused[r]);
+        printf(" %10lld", (long long)all->refused[r]);
+        if (all->failed[r] == 0)
+            printf("   refused none: %s", why_never((enum risk_reason)r));
+        else if (all->failed[r] > all->refused[r])
+            printf("   failed for %lld", (long long)all->failed[r]);
+        if (all->signals > 0 && all->failed[r] == all->signals)
+            printf("   REFUSED ALL");
+        printf("\n");
+    }
+    printf("  of %lld bars %lld signals: %lld approved, %lld filled, %lld not filled in time, %lld emergency stops\n",
+           (long long)sum, (long long)all->signals, (long long)all->approved, (long long)all->filled,
+           (long long)all->expired, (long long)all->stops);
+}
+
+static void print_row(const char *name, double days, const struct backtest_result *r)
+{
+    char net[DEC_TEXT_MAX], fees[DEC_TEXT_MAX];
+    printf("%-10s %7.1f %8lld %8lld %7lld %7lld %8.2f %6.1f %12s %11s %9.2f\n", name, days, (long long)r->signals,
+           (long long)r->approved, (long long)r->filled, (long long)r->trades, per((double)r->trades, days),
+           100 * per((double)r->wins, (double)r->trades), dec_format_places(r->net_money, 2, DEC_HALF_EVEN, net),
+           dec_format_places(r->fees, 2, DEC_HALF_EVEN, fees), 1e4 * per(r->net, (double)r->trades));
+}
+
+static double all_days(const struct study *x)
+{
+    double days = 0;
+    for (int i = 0; i < x->n; i++)
+        days += days_of(x, &x->symbol[i]);
+    return days;
+}
+
+static void print_text(const struct study *x)
+{
+    printf("%-10s %7s %8s %8s %7s %7s %8s %6s %12s %11s %9s\n", "symbol", "days", "signals", "approved", "filled",
+           "trades", "per day", "win %", "net USDT", "fees USDT", "net bp");
+    for (int i = 0; i < x->n; i++)
+        print_row(x->symbol[i].name, days_of(x, &x->symbol[i]), &x->symbol[i].result);
+    print_row("all", all_days(x), &x->test.result);
+    print_funnel(x);
+    printf("  exits:");
+    for (int e = 1; e < EXIT_REASON_COUNT; e++)
+        if (x->test.result.exits[e] > 0)
+            printf(" %s %lld", exit_reason_name((enum exit_reason)e), (long long)x->test.result.exits[e]);
+    printf("\n  days and trades per day are per symbol, warm-up left out; net bp: mean net profit per trade and notional;\n"
+           "  net USDT is after fees and slippage; funding is not known and counted as 0\n");
+}
+
+static json_t *counts(const int64_t *n, int from, int to, const char *(*name)(int))
+{
+    json_t *o = json_object();
+    for (int i = from; i < to; i++)
+        json_object_set_new(o, name(i), json_integer(n[i]));
+    return o;
+}
+static const char *name_of_verdict(int v) { return score_verdict_name((enum score_verdict)v); }
+static const char *name_of_risk(int r) { return risk_reason_name((enum risk_reason)r); }
+static const char *name_of_exit(int e) { return exit_reason_name((enum exit_reason)e); }
+
+static json_t *json_of(double days, const struct backtest_result *r)
+{
+    char net[DEC_TEXT_MAX], fees[DEC_TEXT_MAX];
+    json_t *o = json_pack("{s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:s, s:s, s:f, s:f, s:I}", "days", days, "bars",
+                          (json_int_t)r->bars, "signals", (json_int_t)r->signals, "approved", (json_int_t)r->approved,
+                          "filled", (json_int_t)r->filled, "expired", (json_int_t)r->expired, "trades",
+                          (json_int_t)r->trades, "trades_per_day", per((double)r->trades, days), "wins",
+                          (json_int_t)r->wins, "net", dec_format_places(r->net_money, 8, DEC_HALF_EVEN, net), "fees",
+                          dec_format_places(r->fees, 8, DEC_HALF_EVEN, fees), "net_return", r->net, "max_drawdown",
+                          r->max_drawdown, "emergency_stops", (json_int_t)r->stops);
+    must(o != NULL);
+    json_object_set_new(o, "refused", counts(r->refused, 1, RISK_REASON_COUNT, name_of_risk));
+    json_object_set_new(o, "failed", counts(r->failed, 1, RISK_REASON_COUNT, name_of_risk));
+    json_object_set_new(o, "exits", counts(r->exits, 1, EXIT_REASON_COUNT, name_of_exit));
+    return o;
+}
+
+static void print_json(const struct study *x)
+{
+    char equity[DEC_TEXT_MAX];
+    json_t *o = json_of(all_days(x), &x->test.result), *symbols = json_object();
+    for (int i = 0; i < x->n; i++) {
+        const struct backtest_symbol *y = &x->symbol[i];
+        json_t *s = json_of(days_of(x, y), &y->result);
+        json_object_set_new(s, "funnel", counts(y->score.funnel, 0, SCORE_VERDICT_COUNT, name_of_verdict));
+        json_object_set_new(symbols, y->name, s);
+    }
+    json_object_set_new(o, "equity", json_string(dec_format_places(x->test.equity, 8, DEC_HALF_EVEN, equity)));
+    json_object_set_new(o, "symbols", symbols);
+    json_dumpf(o, stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(o);
+}
+
+/* ---- the verb ---- */
+
+static int timeframe(int *argc, char **argv, const char *name, int64_t *ret)
+{
+    const char *text = NULL;
+    const int rc = cli_value(argc, argv, name, &text);
+    if (rc == EXIT_OK && text != NULL && tf_parse(text, ret) < 0)
+        return say("no timeframe:", text);
+    return rc;
+}
+
+static int amount(int *argc, char **argv, const char *name, dec_t *ret)
+{
+    const char *text = NULL;
+    const int rc = cli_value(argc, argv, name, &text);
+    if (rc == EXIT_OK && text != NULL && (dec_parse(text, ret) < 0 || dec_sign(*ret) < 0))
+        return say("no amount:", text);
+    return rc;
+}
+
+static int whole(int *argc, char **argv, const char *name, int64_t max, int64_t *ret)
+{
+    dec_t v = dec_int(*ret);
+    const int rc = amount(argc, argv, name, &v);
+    if (rc == EXIT_OK && (dec_gt(v, dec_int(max)) || dec_to_int(v, ret) < 0))
+        return say("too large or not whole:", name);
+    return rc;
+}
+
+static int options(struct study *x, int *argc, char **argv)
+{
+    struct backtest_setup *s = &x->setup;
+    int64_t leverage = s->leverage, score = s->score.min_score, order_s = s->order_ns / NS_PER_S;
+    dec_t gap = dec_mul(s->level_gap, dec_int(10000));
+    int rc = timeframe(argc, argv, "--primary", &s->primary_ns);
+    rc = rc != EXIT_OK ? rc : timeframe(argc, argv, "--confirm", &s->confirm_ns);
+    rc = rc != EXIT_OK ? rc : amount(argc, argv, "--balance", &s->equity);
+    rc = rc != EXIT_OK ? rc : amount(argc, argv, "--level-gap", &gap);
+    rc = rc != EXIT_OK ? rc : whole(argc, argv, "--leverage", FORMULA_LEVERAGE_MAX, &leverage);
+    rc = rc != EXIT_OK ? rc : whole(argc, argv, "--min-score", SCORE_MAX, &score);
+    rc = rc != EXIT_OK ? rc : whole(argc, argv, "--order-time", 86400, &order_s);
+    s->level_gap = dec_mul(gap, dec_scaled(1, -4));
+    s->leverage = (int32_t)leverage;
+    s->score.min_score = (int32_t)score;
+    s->order_ns = order_s * NS_PER_S;
+    x->coarse = cli_flag(argc, argv, "--coarse");
+    x->base_volume = cli_flag(argc, argv, "--base-volume");
+    x->json = cli_flag(argc, argv, "--json");
+    return rc;
+}
+
+static int study(struct study *x, int argc, char **argv)
+{
+    backtest_setup_default(&x->setup);
+    contracts_init();
+    int rc = options(x, &argc, argv);
+    for (int i = 1; i < argc && rc == EXIT_OK; i++)
+        rc = argv[i][0] == '-' ? cli_unknown("backtest", argv[i]) : load(x, argv[i]);
+    if (rc != EXIT_OK)
+        return rc;
+    if (x->n == 0)
+        return say("missing:", "SYMBOL=FILE");
+    coarsen(x);
+    const char *wrong = backtest_setup_wrong(&x->setup);
+    if (wrong != NULL)
+        return say("cannot be tested:", wrong);
+    must(backtest_run(&x->test, &x->setup, x->symbol, x->n) == ERR_OK);
+    if (x->json)
+        print_json(x);
+    else
+        print_text(x);
+    return EXIT_OK;
+}
+
+int verb_backtest(struct cli *c, int argc, char **argv)
+{
+    (void)c;
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return help();
+    struct study *x = calloc(1, sizeof *x);
+    must(x != NULL);
+    const int rc = study(x, argc, argv);
+    for (int i = 0; i < x->n; i++)
+        free(x->bars[i]);
+    free(x);
+    return rc;
+}

@@ -1,0 +1,140 @@
+/* backtest - history through the very core that trades: score, gates, risk decision, exits, fills.
+ *
+ * Two ways, by `account`:
+ *   rule     each signal of a symbol without a position is taken at its close, at one size; taker fee on both sides.
+ *            It measures the rule: results are fractions of the notional.
+ *   account  all symbols together, as they trade live: the signals of one close are ranked and each is put to
+ *            risk_check(); what is approved rests at the ninth level until it is traded to in queue order or
+ *            through, or order_ns have passed.
+ * Both: core's exits_bar(), taker fee and the slippage of the exit parameters; what is open at the end is no trade.
+ *
+ * Path:     bars of path_ns, which divides primary_ns; primary bars are made from them.  The finer, the truer; with
+ *           path_ns = primary_ns the rules of exits_bar() for bars without a path hold.
+ * Book:     files hold none.  Both sides are made from the close: best prices one tick apart, a level each
+ *           level_gap of the price, on each the hundredth part of the bar's lots, which also stand before us.  A bar
+ *           that just touches the limit traded its lots evenly over its ticks.
+ * Fill bar: after an entry's fill a bar may still go to its worst price and to its close, not to its best one,
+ *           which may have been before.
+ * Unknown:  funding, which is 0; ages and delays, which are none.
+ * Stop:     where the account would go to EMERGENCY_STOP all is closed at the bar's close and counted; an operator
+ *           acknowledges at the next UTC day.
+ * No look-ahead: what happens at a bar depends on the bars that end no later.
+ * Memory:   the caller's; nothing is allocated.   Threads: pure functions.
+ */
+#ifndef CORE_BACKTEST_H
+#define CORE_BACKTEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libagent/core/corr.h"
+#include "libagent/core/day_atr.h"
+#include "libagent/core/exits.h"
+#include "libagent/core/fill.h"
+#include "libagent/core/gamma.h"
+#include "libagent/core/risk.h"
+#include "libagent/core/strategy_score.h"
+
+#define BACKTEST_SYMBOLS_MAX GAMMA_SYMBOLS_MAX
+
+struct backtest_bar {
+    struct candle candle;
+    dec_t open, high, low, close;
+};
+
+struct backtest_setup {
+    int64_t primary_ns, confirm_ns;
+    int64_t path_ns;            /* 0: primary_ns */
+    struct strategy_score_params score;
+    struct exit_params exits;
+    struct risk_limits limits;  /* rule: the stop's distance only */
+    int32_t leverage;
+    bool    account;
+    /* of the account */
+    dec_t   equity;
+    dec_t   level_gap;          /* fraction of the price between two levels of the book */
+    int64_t order_ns;           /* an entry that rests longer is cancelled; at least one bar */
+};
+/* The core's defaults; 15 m and 1 h, leverage 5; account with 10,000, levels of 0.7 bp as the paper exchange has them, orders of 60 s. */
+void backtest_setup_default(struct backtest_setup *s);
+/* NULL, or what is wrong.  Among it: a trail nearer than a mean bar's range, without a finer path. */
+const char *backtest_setup_wrong(const struct backtest_setup *s);
+
+struct backtest_result {
+    int64_t bars, trades, wins;
+    double net;                 /* sum over trades of net profit / notional */
+    double gains, losses;       /* its positive and negative parts, both >= 0 */
+    double peak, max_drawdown;  /* of the running sum */
+    dec_t  net_money, fees;     /* of the same trades */
+    int64_t signals, approved, filled, expired;     /* filled: in part at least; expired: without any fill */
+    int64_t stops;              /* EMERGENCY_STOP */
+    int64_t refused[RISK_REASON_COUNT];     /* signals by the reason that decided */
+    int64_t failed[RISK_REASON_COUNT];      /* signals for which this check failed, decisive or not */
+    int64_t exits[EXIT_REASON_COUNT];       /* closing fills by reason */
+};
+
+enum backtest_state { BACKTEST_FLAT, BACKTEST_RESTING, BACKTEST_OPEN };
+
+/* A trade from its signal on.  OPEN with rest.leaves > 0: filled in part, the rest of the entry still there. */
+struct backtest_trade {
+    enum backtest_state state;
+    int32_t side;
+    struct fill_resting rest;
+    dec_t   limit, stop, margin, heat, notional;    /* notional: of what was filled */
+    int32_t leverage, unused;
+    double  atr;
+    int64_t until_ns;
+    struct pnl pnl;
+    struct exits exits;
+};
+
+struct backtest_symbol {
+    /* given */
+    const char *name;
+    struct contract_terms contract;
+    const struct backtest_bar *bars;        /* in order of time */
+    size_t  n;
+    const struct candle *confirm;           /* history of the confirm timeframe from before the first bar; may be NULL */
+    size_t  n_confirm;
+    /* answered */
+    struct backtest_result result;          /* of this symbol; score.funnel holds the bars by verdict */
+    struct strategy_score score;
+    /* backtest.c's own */
+    size_t  next, next_confirm;
+    struct candle last;                     /* the newest good bar */
+    dec_t   close;
+    struct candle_agg primary, hour, day;
+    struct corr_series corr;
+    struct day_atr day_atr;
+    struct backtest_trade trade;
+    struct score_signal signal;             /* of this close, if fired */
+    bool    fired;
+    int32_t rank;
+    int64_t rest_until_ns;
+};
+
+struct backtest {
+    struct backtest_result result;          /* of all, added to what it holds: zero it before the first run */
+    dec_t   equity;                         /* at the newest close, open positions included */
+    /* backtest.c's own */
+    const struct backtest_setup *setup;
+    struct backtest_symbol *symbol;
+    int32_t n, stopped;
+    int64_t now_ns;
+    dec_t   realised;                       /* of closed trades */
+    struct gamma gamma;
+    struct risk_day day;
+    struct risk_streak streak;
+    struct risk_position positions[BACKTEST_SYMBOLS_MAX];
+    struct risk_verdict verdict;
+};
+
+/* All bars of all symbols (rule: of one).  ERR_RANGE: backtest_setup_wrong(), or a number of symbols that is not in
+ * 1 ... BACKTEST_SYMBOLS_MAX; b->result is then as before. */
+int backtest_run(struct backtest *b, const struct backtest_setup *setup, struct backtest_symbol *symbols, int n);
+
+/* The same step by step: after each all figures are those of the bars so far.  False: there was no bar left. */
+int  backtest_start(struct backtest *b, const struct backtest_setup *setup, struct backtest_symbol *symbols, int n);
+bool backtest_step(struct backtest *b);
+
+#endif

@@ -1,0 +1,615 @@
+/* Backtests whose figures are worked out by hand: entry at 100, one unit of risk is 1. */
+#include "tests/runner.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "libagent/core/backtest.h"
+#include "proto/err.h"
+#include "proto/tm.h"
+
+#define T0      (28000000 * NS_PER_MIN / (NS_PER_H) * NS_PER_H)
+#define HISTORY 1200
+#define MOST    (HISTORY + 400)
+
+static struct backtest_bar bars[MOST];
+static struct backtest_setup setup;
+static struct contract_terms terms;
+static struct backtest test;
+static struct backtest_symbol symbol;
+static int fired;               /* index of the first bar that fires, closing at 100 */
+static int side;                /* of that signal */
+static int base;                /* the wave's lowest price, in hundredths */
+
+/* Prices in hundredths. */
+static void set_bar(int i, int open, int high, int low, int close)
+{
+    struct backtest_bar *b = &bars[i];
+    *b = (struct backtest_bar){
+        .open = dec_scaled(open, -2), .high = dec_scaled(high, -2), .low = dec_scaled(low, -2), .close = dec_scaled(close, -2),
+        .candle = {.start_ns = T0 + i * NS_PER_MIN, .tf_ns = NS_PER_MIN, .open = open / 100.0, .high = high / 100.0,
+                   .low = low / 100.0, .close = close / 100.0, .volume = 10},
+    };
+}
+
+/* Up and down by 0.40, twenty bars a turn. */
+static int wave(int i)
+{
+    int k = i % 20;
+    return base + 4 * (k < 10 ? k : 20 - k);
+}
+
+static int first_signal(int phase)
+{
+    struct strategy_score *st = calloc(1, sizeof *st);
+    struct score_signal sig;
+    ck_assert_ptr_nonnull(st);
+    ck_assert_int_eq(strategy_score_init(st, setup.primary_ns, setup.confirm_ns), ERR_OK);
+    fired = -1;
+    for (int i = 0; i < HISTORY; i++) {
+        int open = wave(i + phase), close = wave(i + phase + 1);
+        set_bar(i, open, (open > close ? open : close) + 1, (open < close ? open : close) - 1, close);
+        if (fired < 0 && score_on_bar(st, &setup.score, &bars[i].candle, NULL, false, &sig) == SCORE_FIRED) {
+            fired = i;
+            side = sig.dir;
+        }
+    }
+    free(st);
+    return fired;
+}
+
+/* Any score fires; stop at 1 from an entry at 100; the rules of time, volatility and excursion off. */
+static void begin(int want_side)
+{
+    backtest_setup_default(&setup);
+    setup.account = false;
+    setup.primary_ns = NS_PER_MIN;
+    setup.confirm_ns = 5 * NS_PER_MIN;
+    setup.score.min_score = 1;
+    setup.score.min_combined = 0;
+    setup.score.min_confidence = 0;
+    setup.score.min_groups = 0;
+    setup.exits.trailing = setup.exits.tp1 = setup.exits.time_stop = setup.exits.volatility = setup.exits.mae = false;
+    terms = (struct contract_terms){
+        .multiplier = dec_lit("0.001"), .tick = dec_lit("0.01"), .maker_fee = dec_lit("0.0002"),
+        .taker_fee = dec_lit("0.0006"), .lfr = dec_lit("0.0006"), .lot = 1, .tier_count = 1,
+        .tier = {{.max_notional = dec_zero(), .mmr = dec_lit("0.005"), .max_leverage = 50}},
+    };
+    setup.limits.stop_atr = dec_lit("0.1");            /* of an ATR below 1: the floor counts */
+    setup.limits.stop_floor = dec_lit("0.01");
+    setup.leverage = 5;
+    for (int phase = 0; phase < 20; phase++)    /* until the wave gives that side just when it is at 100 */
+        for (base = 9960; base <= 10000; base += 4)
+            if (first_signal(phase) > 0 && dec_eq(bars[fired].close, dec_int(100)) && side == want_side)
+                return;
+    ck_abort_msg("no wave fires at 100");
+}
+
+/* Bars after the entry, told as for a long one; mirrored at 100 for a short one. */
+static void after(int k, int open, int high, int low, int close)
+{
+    if (side > 0)
+        set_bar(fired + k, open, high, low, close);
+    else
+        set_bar(fired + k, 20000 - open, 20000 - low, 20000 - high, 20000 - close);
+}
+
+/* Added to *r. */
+static int run_rule(const struct candle *confirm, size_t n_confirm, int n, struct backtest_result *r)
+{
+    symbol = (struct backtest_symbol){
+        .name = "AAAUSDTM", .contract = terms, .bars = bars, .n = (size_t)n, .confirm = confirm, .n_confirm = n_confirm,
+    };
+    test.result = *r;
+    int err = backtest_run(&test, &setup, &symbol, 1);
+    *r = test.result;
+    return err;
+}
+
+static struct backtest_result run(int n)
+{
+    struct backtest_result r = {.bars = 0};
+    ck_assert_int_eq(run_rule(NULL, 0, fired + n, &r), ERR_OK);
+    ck_assert_int_eq(r.bars, fired + n);
+    return r;
+}
+
+#define IS(value, want) ck_assert_msg(fabs((value) - (want)) < 1e-12, "%.12f, not %.12f", (value), (want))
+
+START_TEST(a_stopped_long_loses_its_distance_the_slippage_and_both_fees)
+{
+    begin(1);
+    after(1, 10000, 10050, 9880, 9890);
+    struct backtest_result r = run(2);
+    ck_assert_int_eq(r.trades, 1);
+    ck_assert_int_eq(r.wins, 0);
+    /* out at 99 x 0.9998 = 98.9802: -1.0198 %, fees 0.06 % and 0.06 % of 0.989802 */
+    IS(r.net, -0.010198 - 0.0006 - 0.0005938812);
+    IS(r.losses, 0.0113918812);
+    IS(r.gains, 0.0);
+    IS(r.max_drawdown, 0.0113918812);
+}
+END_TEST
+
+START_TEST(a_stopped_short_loses_upward)
+{
+    begin(-1);
+    after(1, 10000, 10050, 9880, 9890);
+    struct backtest_result r = run(2);
+    ck_assert_int_eq(r.trades, 1);
+    /* out at 101 x 1.0002 = 101.0202: -1.0202 %, fees 0.06 % and 0.06 % of 1.010202 */
+    IS(r.net, -0.010202 - 0.0006 - 0.0006061212);
+}
+END_TEST
+
+START_TEST(a_target_reached_wins_two_units_less_costs)
+{
+    begin(1);
+    after(1, 10000, 10210, 9950, 10205);
+    struct backtest_result r = run(2);
+    ck_assert_int_eq(r.trades, 1);
+    ck_assert_int_eq(r.wins, 1);
+    /* out at 102 x 0.9998 = 101.9796 */
+    IS(r.net, 0.019796 - 0.0006 - 0.0006118776);
+    IS(r.gains, 0.0185841224);
+    IS(r.losses, 0.0);
+    IS(r.peak, 0.0185841224);
+    IS(r.max_drawdown, 0.0);
+}
+END_TEST
+
+START_TEST(half_goes_at_the_first_target_half_at_the_second_as_one_trade)
+{
+    begin(1);
+    setup.exits.tp1 = true;
+    after(1, 10080, 10130, 10070, 10125);       /* 101.20 reached, in a range that could not come back */
+    after(2, 10125, 10210, 10100, 10205);       /* 102 reached */
+    ck_assert_int_eq(run(2).trades, 0);
+    struct backtest_result r = run(3);
+    ck_assert_int_eq(r.trades, 1);
+    /* halves out at 101.2 x 0.9998 = 101.17976 and 101.9796 */
+    IS(r.net, (0.0117976 + 0.019796) / 2 - 0.0006 - 0.0006 * (1.0117976 + 1.019796) / 2);
+}
+END_TEST
+
+START_TEST(a_bar_that_touches_both_is_stopped)
+{
+    begin(1);
+    after(1, 10000, 10300, 9890, 10300);
+    struct backtest_result r = run(2);
+    ck_assert_int_eq(r.wins, 0);
+    IS(r.net, -0.0113918812);
+}
+END_TEST
+
+START_TEST(a_gap_through_the_stop_is_filled_at_the_open)
+{
+    begin(1);
+    after(1, 9700, 9750, 9650, 9700);
+    struct backtest_result r = run(2);
+    /* out at 97 x 0.9998 = 96.9806 */
+    IS(r.net, -0.030194 - 0.0006 - 0.0005818836);
+}
+END_TEST
+
+START_TEST(exactly_at_the_stop_is_hit_and_a_tick_above_it_is_not)
+{
+    begin(1);
+    after(1, 10000, 10010, 9901, 9990);
+    ck_assert_int_eq(run(2).trades, 0);
+    after(1, 10000, 10010, 9900, 9990);
+    ck_assert_int_eq(run(2).trades, 1);
+}
+END_TEST
+
+START_TEST(the_bar_that_fires_neither_wins_nor_loses)
+{
+    begin(1);
+    ck_assert_int_eq(run(1).trades, 0);         /* entered at its close; what is open at the end is no trade */
+}
+END_TEST
+
+START_TEST(the_stop_is_the_larger_of_atr_and_floor_rounded_away_from_the_entry)
+{
+    begin(1);
+    setup.limits.stop_floor = dec_lit("0.010001");     /* 98.9999: to 98.99 */
+    after(1, 10000, 10010, 9900, 9990);
+    ck_assert_int_eq(run(2).trades, 0);
+    after(1, 10000, 10010, 9899, 9990);
+    ck_assert_int_eq(run(2).trades, 1);
+    setup.limits.stop_atr = dec_int(100);              /* of an ATR of some hundredths */
+    ck_assert_int_eq(run(2).trades, 0);
+}
+END_TEST
+
+START_TEST(without_costs_a_stopped_trade_loses_one_percent_sharp)
+{
+    begin(1);
+    terms.taker_fee = dec_zero();
+    setup.exits.slippage = dec_zero();
+    after(1, 10000, 10050, 9880, 9890);
+    IS(run(2).net, -0.01);
+}
+END_TEST
+
+START_TEST(figures_add_up_over_symbols_and_drawdown_is_from_the_peak)
+{
+    begin(1);
+    struct backtest_result r = {.bars = 0};
+    after(1, 10000, 10210, 9950, 10205);
+    ck_assert_int_eq(run_rule(NULL, 0, fired + 2, &r), ERR_OK);
+    after(1, 10000, 10050, 9880, 9890);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(run_rule(NULL, 0, fired + 2, &r), ERR_OK);
+    ck_assert_int_eq(r.bars, 3 * (fired + 2));
+    ck_assert_int_eq(r.trades, 3);
+    ck_assert_int_eq(r.wins, 1);
+    IS(r.net, 0.0185841224 - 2 * 0.0113918812);
+    IS(r.peak, 0.0185841224);
+    IS(r.max_drawdown, 2 * 0.0113918812);
+}
+END_TEST
+
+/* A long way with many trades, both sides: everything on, as it trades live. */
+static struct backtest_result long_run(void)
+{
+    struct backtest_result r;
+    unsigned x = 12345;
+    int px = 10000;
+    memset(&r, 0, sizeof r);
+    for (int i = 0; i < MOST; i++) {
+        x = x * 1103515245u + 12345u;
+        int open = px, close = px + (int)(x >> 16) % 61 - 30, up = (int)(x >> 8) % 20, down = (int)(x >> 4) % 20;
+        set_bar(i, open, (open > close ? open : close) + up, (open < close ? open : close) - down, close);
+        px = close;
+    }
+    ck_assert_int_eq(run_rule(NULL, 0, MOST, &r), ERR_OK);
+    return r;
+}
+
+START_TEST(the_same_parameters_give_the_same_bytes)
+{
+    begin(1);
+    exit_params_default(&setup.exits);
+    setup.limits.stop_floor = dec_lit("0.0048");
+    const struct backtest_setup before = setup;
+    struct backtest_result first = long_run(), again = long_run();
+    ck_assert_int_ge(first.trades, 5);
+    ck_assert_mem_eq(&first, &again, sizeof first);
+    ck_assert_mem_eq(&setup, &before, sizeof setup);
+    terms.taker_fee = dec_lit("0.0007");
+    struct backtest_result dearer = long_run();
+    ck_assert(dearer.net < first.net);
+    IS(first.gains - first.losses, first.net);
+    ck_assert(first.wins <= first.trades && first.max_drawdown >= 0);
+}
+END_TEST
+
+START_TEST(confirm_bars_of_before_the_primary_history_shorten_the_wait)
+{
+    static struct candle confirm[220];
+    begin(1);
+    int without = fired;
+    for (int i = 0; i < 220; i++) {
+        int open = wave(5 * i), close = wave(5 * i + 5);
+        confirm[i] = (struct candle){
+            .start_ns = T0 - (220 - i) * 5 * NS_PER_MIN, .tf_ns = 5 * NS_PER_MIN, .open = open / 100.0,
+            .high = (open > close ? open : close) / 100.0 + 0.1, .low = (open < close ? open : close) / 100.0 - 0.1,
+            .close = close / 100.0, .volume = 50,
+        };
+    }
+    ck_assert_int_gt(without, 900);             /* 200 bars of five minutes */
+    struct backtest_result r = {.bars = 0}, none = {.bars = 0};
+    setup.limits.stop_floor = dec_lit("0.001");        /* within the wave: trades end */
+    ck_assert_int_eq(run_rule(confirm, 220, 600, &r), ERR_OK);
+    ck_assert_int_eq(run_rule(NULL, 0, 600, &none), ERR_OK);
+    ck_assert_int_gt(r.trades, 0);
+    ck_assert_int_eq(none.trades, 0);
+}
+END_TEST
+
+START_TEST(no_bars_are_no_trades_and_wrong_timeframes_an_error)
+{
+    begin(1);
+    struct backtest_result r = {.bars = 0};
+    ck_assert_int_eq(run_rule(NULL, 0, 0, &r), ERR_OK);
+    ck_assert_int_eq(r.bars + r.trades, 0);
+    setup.confirm_ns = setup.primary_ns;
+    ck_assert_int_eq(run_rule(NULL, 0, 100, &r), ERR_RANGE);
+    ck_assert_int_eq(r.bars, 0);
+}
+END_TEST
+
+/* ---- as an account: entry at the ninth bid, 99.92, the stop at 98.92, R = 1 of 1000 lots ---- */
+
+static struct backtest_symbol two[2];
+
+static void begin_account(int want_side)
+{
+    begin(want_side);
+    setup.account = true;
+    for (int i = 0; i <= fired; i++)
+        bars[i].candle.volume = 1e6;            /* 10001 lots on each level */
+}
+
+/* Of `n` bars after the signal; the wave goes on elsewhere and must not be reached. */
+static const struct backtest_result *run_account(int n)
+{
+    test.result = (struct backtest_result){.bars = 0};
+    symbol = (struct backtest_symbol){.name = "AAAUSDTM", .contract = terms, .bars = bars, .n = (size_t)(fired + 1 + n)};
+    ck_assert_int_eq(backtest_run(&test, &setup, &symbol, 1), ERR_OK);
+    return &test.result;
+}
+
+static void money_is(dec_t got, const char *want)
+{
+    char text[DEC_TEXT_MAX];
+    ck_assert_msg(dec_eq(got, dec_lit(want)), "%s, not %s", dec_format(got, text), want);
+}
+
+START_TEST(an_approved_entry_is_filled_at_its_limit_when_traded_through)
+{
+    begin_account(1);
+    after(1, 10000, 10010, 9991, 9995);
+    after(2, 9995, 10200, 9995, 10190);
+    const struct backtest_result *r = run_account(2);
+    ck_assert_int_eq(r->approved, 1);
+    ck_assert_int_eq(r->filled, 1);
+    ck_assert_int_eq(r->trades, 1);
+    ck_assert_int_eq(r->exits[EXIT_TAKE_PROFIT_2], 1);
+    money_is(symbol.trade.limit, "99.92");
+    money_is(symbol.trade.stop, "98.92");
+    ck_assert_int_eq(symbol.trade.pnl.entered_qty, 1000);       /* 50 x 2 / 99.92 / 0.001, rounded down */
+    /* out at 101.92 x 0.9998 = 101.899616; fees 99.92 x 0.0002 and 101.899616 x 0.0006, up */
+    money_is(r->net_money, "1.89849223");
+    money_is(r->fees, "0.08112377");
+    money_is(test.equity, "10001.89849223");
+}
+END_TEST
+
+START_TEST(a_short_rests_above_and_loses_upward)
+{
+    begin_account(-1);
+    set_bar(fired + 1, 10000, 10010, 9990, 10005);
+    set_bar(fired + 2, 10005, 10120, 10000, 10115);
+    const struct backtest_result *r = run_account(2);
+    ck_assert_int_eq(r->exits[EXIT_STOP_LOSS], 1);
+    money_is(symbol.trade.limit, "100.09");
+    money_is(symbol.trade.stop, "101.1");       /* 1.0009 up to the tick */
+    /* 999 lots; out at 101.1 x 1.0002 = 101.12022: -1.02918978, fees 0.01999799 and 0.06061146 */
+    ck_assert_int_eq(symbol.trade.pnl.entered_qty, 999);
+    money_is(r->net_money, "-1.10979923");
+}
+END_TEST
+
+START_TEST(an_entry_that_is_only_touched_waits_its_turn)
+{
+    static const struct { double volume; int64_t filled, lots; } cases[] = {
+        {19 * 10001, 0, 0}, {19 * 10501, 1, 500}, {19 * 11001, 1, 1000}, {1e9, 1, 1000},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        begin_account(1);
+        after(1, 10000, 10010, 9992, 9995);     /* 19 prices, each with its part of the bar's lots */
+        bars[fired + 1].candle.volume = cases[i].volume;
+        const struct backtest_result *r = run_account(1);
+        ck_assert_int_eq(r->filled, cases[i].filled);
+        ck_assert_int_eq(r->expired, !cases[i].filled);
+        ck_assert_int_eq(symbol.trade.pnl.entered_qty, cases[i].lots);
+    }
+}
+END_TEST
+
+START_TEST(an_entry_that_is_not_reached_expires_after_its_time)
+{
+    begin_account(1);
+    after(1, 10000, 10010, 9993, 9995);
+    after(2, 9995, 10010, 9990, 9995);
+    ck_assert_int_eq(run_account(2)->expired, 1);
+    ck_assert_int_eq(run_account(2)->filled, 0);
+    setup.order_ns = 2 * NS_PER_MIN;
+    ck_assert_int_eq(run_account(2)->expired, 0);
+    ck_assert_int_eq(run_account(2)->filled, 1);
+}
+END_TEST
+
+START_TEST(the_bar_of_the_fill_may_stop_but_not_win)
+{
+    begin_account(1);
+    after(1, 10000, 10300, 9991, 9995);         /* the high may have been before the fill */
+    ck_assert_int_eq(run_account(1)->trades, 0);
+    after(1, 10000, 10010, 9892, 9995);         /* the low was not */
+    ck_assert_int_eq(run_account(1)->exits[EXIT_STOP_LOSS], 1);
+}
+END_TEST
+
+START_TEST(what_risk_refuses_is_counted_by_its_reason_and_not_traded)
+{
+    begin_account(1);
+    after(1, 10000, 10010, 9900, 9995);
+    setup.limits.max_spread = dec_lit("0.00009");
+    const struct backtest_result *r = run_account(1);
+    ck_assert_int_eq(r->signals, 1);
+    ck_assert_int_eq(r->approved, 0);
+    ck_assert_int_eq(r->filled, 0);
+    ck_assert_int_eq(r->refused[RISK_SPREAD], 1);
+    ck_assert_int_eq(r->failed[RISK_SPREAD], 1);
+    setup.limits.max_spread = dec_lit("0.0001");        /* one tick: 0.00009999... */
+    ck_assert_int_eq(run_account(1)->approved, 1);
+}
+END_TEST
+
+static const struct backtest_result *run_two(int n)
+{
+    test.result = (struct backtest_result){.bars = 0};
+    for (int i = 0; i < 2; i++)
+        two[i] = (struct backtest_symbol){
+            .name = i ? "AAAUSDTM" : "BBBUSDTM", .contract = terms, .bars = bars, .n = (size_t)(fired + 1 + n),
+        };
+    ck_assert_int_eq(backtest_run(&test, &setup, two, 2), ERR_OK);
+    return &test.result;
+}
+
+START_TEST(signals_of_one_close_are_ranked_and_the_second_sees_the_first)
+{
+    begin_account(1);
+    ck_assert_int_eq(run_two(0)->approved, 2);
+    setup.limits.top_n = 1;
+    ck_assert_int_eq(run_two(0)->refused[RISK_RANK], 1);
+    ck_assert_int_eq(two[0].result.refused[RISK_RANK], 1);      /* equal ranks: by name */
+    setup.limits.top_n = 2;
+    setup.limits.max_cluster = 1;               /* of the first's entry, which only rests so far */
+    ck_assert_int_eq(run_two(0)->refused[RISK_CORRELATION], 1);
+    ck_assert_int_eq(two[0].result.refused[RISK_CORRELATION], 1);
+}
+END_TEST
+
+START_TEST(a_signal_of_an_earlier_close_takes_no_rank)
+{
+    static struct backtest_bar earlier[MOST];
+    begin_account(1);
+    setup.limits.top_n = 1;
+    for (int i = 0; i <= fired; i++) {
+        earlier[i] = bars[i];
+        earlier[i].candle.start_ns -= 5 * NS_PER_MIN;
+    }
+    test.result = (struct backtest_result){.bars = 0};
+    two[0] = (struct backtest_symbol){.name = "BBBUSDTM", .contract = terms, .bars = bars, .n = (size_t)fired + 1};
+    two[1] = (struct backtest_symbol){.name = "AAAUSDTM", .contract = terms, .bars = earlier, .n = (size_t)fired + 1};
+    ck_assert_int_eq(backtest_run(&test, &setup, two, 2), ERR_OK);
+    ck_assert_int_eq(test.result.signals, 2);
+    ck_assert_int_eq(test.result.approved, 2);
+}
+END_TEST
+
+START_TEST(a_day_that_loses_too_much_stops_everything_until_the_next_one)
+{
+    begin_account(1);
+    setup.limits.daily_loss = dec_lit("0.00005");
+    setup.limits.max_daily_drawdown = dec_lit("0.00009");
+    after(1, 10000, 10010, 9991, 9995);
+    after(2, 9995, 9995, 9893, 9895);    /* not at the stop: 0.97 and the fee lost of 10000 */
+    const struct backtest_result *r = run_account(2);
+    ck_assert_int_eq(r->stops, 1);
+    ck_assert_int_eq(r->exits[EXIT_EMERGENCY], 1);
+    ck_assert_int_eq(r->trades, 1);
+    ck_assert_int_eq(test.stopped, 2);
+    ck_assert_int_eq(run_account(1)->stops, 0);
+}
+END_TEST
+
+START_TEST(a_gap_beyond_the_liquidation_price_costs_the_margin_and_no_more)
+{
+    begin_account(1);
+    after(1, 10000, 10010, 9991, 9995);
+    after(2, 4000, 4100, 3900, 4000);
+    const struct backtest_result *r = run_account(2);
+    ck_assert_int_eq(r->exits[EXIT_LIQUIDATION], 1);
+    /* leverage 2: out at 49.96; fees 0.019984 and 0.029976 */
+    money_is(r->net_money, "-50.00996");
+}
+END_TEST
+
+START_TEST(later_bars_change_no_figure_of_the_bars_before)
+{
+    static struct backtest whole;
+    static struct backtest_symbol y;
+    begin_account(1);
+    setup.exits.trailing = setup.exits.tp1 = setup.exits.time_stop = setup.exits.volatility = setup.exits.mae = true;
+    setup.limits.stop_floor = dec_lit("0.0048");
+    setup.limits.stop_atr = dec_lit("1.5");
+    setup.account = false;
+    long_run();                                 /* makes the bars */
+    setup.account = true;
+    for (int i = 0; i < MOST; i++)
+        bars[i].candle.volume = 1e6;
+    y = (struct backtest_symbol){.name = "AAAUSDTM", .contract = terms, .bars = bars, .n = MOST};
+    whole.result = (struct backtest_result){.bars = 0};
+    ck_assert_int_eq(backtest_start(&whole, &setup, &y, 1), ERR_OK);
+    for (int k = 1; backtest_step(&whole); k++) {
+        if (k < 900 || k % 23 != 0)
+            continue;
+        test.result = (struct backtest_result){.bars = 0};
+        symbol = (struct backtest_symbol){.name = "AAAUSDTM", .contract = terms, .bars = bars, .n = (size_t)k};
+        ck_assert_int_eq(backtest_run(&test, &setup, &symbol, 1), ERR_OK);
+        ck_assert_mem_eq(&test.result, &whole.result, sizeof test.result);
+        ck_assert_mem_eq(&test.equity, &whole.equity, sizeof test.equity);
+        ck_assert_int_eq(symbol.trade.state, y.trade.state);
+    }
+    ck_assert_int_ge(whole.result.trades, 5);
+}
+END_TEST
+
+START_TEST(a_finer_path_gives_the_signals_of_its_primary_bars)
+{
+    static struct backtest_bar coarse[MOST / 2];
+    begin(1);
+    long_run();
+    for (int i = 0; i < MOST / 2; i++) {
+        const struct backtest_bar *a = &bars[2 * i], *b = a + 1;
+        coarse[i] = *a;
+        coarse[i].high = dec_max(a->high, b->high);
+        coarse[i].low = dec_min(a->low, b->low);
+        coarse[i].close = b->close;
+        coarse[i].candle.tf_ns = 2 * NS_PER_MIN;
+        coarse[i].candle.high = dec_to_double(coarse[i].high);
+        coarse[i].candle.low = dec_to_double(coarse[i].low);
+        coarse[i].candle.close = b->candle.close;
+        coarse[i].candle.volume += b->candle.volume;
+    }
+    setup.primary_ns = 2 * NS_PER_MIN;
+    setup.confirm_ns = 4 * NS_PER_MIN;
+    symbol = (struct backtest_symbol){.name = "AAAUSDTM", .contract = terms, .bars = coarse, .n = MOST / 2};
+    test.result = (struct backtest_result){.bars = 0};
+    ck_assert_int_eq(backtest_run(&test, &setup, &symbol, 1), ERR_OK);
+    struct strategy_score want = symbol.score;
+    int64_t signals = test.result.signals;
+    ck_assert_int_gt(signals, 5);
+    setup.path_ns = NS_PER_MIN;
+    struct backtest_result r = {.bars = 0};
+    ck_assert_int_eq(run_rule(NULL, 0, MOST, &r), ERR_OK);
+    ck_assert_int_eq(r.bars, MOST);
+    ck_assert_int_eq(r.signals, signals);
+    ck_assert_mem_eq(symbol.score.funnel, want.funnel, sizeof want.funnel);
+}
+END_TEST
+
+START_TEST(setups_that_would_invent_profit_or_make_no_sense_are_refused)
+{
+    struct backtest_setup s;
+    backtest_setup_default(&s);
+    ck_assert_ptr_null(backtest_setup_wrong(&s));
+    s.limits.stop_atr = dec_lit("1.3");         /* x 0.75: below the mean bar's range */
+    ck_assert_ptr_nonnull(backtest_setup_wrong(&s));
+    s.path_ns = NS_PER_MIN;
+    ck_assert_ptr_null(backtest_setup_wrong(&s));
+    s.path_ns = 7 * NS_PER_MIN;
+    ck_assert_ptr_nonnull(backtest_setup_wrong(&s));
+    s.path_ns = NS_PER_MIN;
+    s.equity = dec_zero();
+    ck_assert_ptr_nonnull(backtest_setup_wrong(&s));
+    s.equity = dec_int(1);
+    s.limits.top_n = 0;
+    ck_assert_ptr_nonnull(backtest_setup_wrong(&s));
+    ck_assert_int_eq(backtest_run(&test, &s, &symbol, 1), ERR_RANGE);
+    backtest_setup_default(&s);
+    ck_assert_int_eq(backtest_run(&test, &s, &symbol, 0), ERR_RANGE);
+    ck_assert_int_eq(backtest_run(&test, &s, &symbol, BACKTEST_SYMBOLS_MAX + 1), ERR_RANGE);
+}
+END_TEST
+
+TESTS("backtest", a_stopped_long_loses_its_distance_the_slippage_and_both_fees, a_stopped_short_loses_upward,
+      a_target_reached_wins_two_units_less_costs, half_goes_at_the_first_target_half_at_the_second_as_one_trade,
+      a_bar_that_touches_both_is_stopped, a_gap_through_the_stop_is_filled_at_the_open,
+      exactly_at_the_stop_is_hit_and_a_tick_above_it_is_not, the_bar_that_fires_neither_wins_nor_loses,
+      the_stop_is_the_larger_of_atr_and_floor_rounded_away_from_the_entry,
+      without_costs_a_stopped_trade_loses_one_percent_sharp, figures_add_up_over_symbols_and_drawdown_is_from_the_peak,
+      the_same_parameters_give_the_same_bytes, confirm_bars_of_before_the_primary_history_shorten_the_wait,
+      no_bars_are_no_trades_and_wrong_timeframes_an_error,
+      an_approved_entry_is_filled_at_its_limit_when_traded_through, a_short_rests_above_and_loses_upward,
+      an_entry_that_is_only_touched_waits_its_turn, an_entry_that_is_not_reached_expires_after_its_time,
+      the_bar_of_the_fill_may_stop_but_not_win, what_risk_refuses_is_counted_by_its_reason_and_not_traded,
+      signals_of_one_close_are_ranked_and_the_second_sees_the_first,
+      a_signal_of_an_earlier_close_takes_no_rank,
+      a_day_that_loses_too_much_stops_everything_until_the_next_one,
+      a_gap_beyond_the_liquidation_price_costs_the_margin_and_no_more, later_bars_change_no_figure_of_the_bars_before,
+      a_finer_path_gives_the_signals_of_its_primary_bars, setups_that_would_invent_profit_or_make_no_sense_are_refused)
