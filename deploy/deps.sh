@@ -7,7 +7,7 @@ declare -A packages=(
            libwebsockets-dev libwebsockets-evlib-uv libhiredis-dev check libuv1-dev libsodium-dev
            libintelrdfpmath-dev libjansson-dev libsqlite3-dev zlib1g-dev pkg-config libsubunit-dev"
   [run]="redis-server supervisor procps"
-  [test]="jq python3-minimal"
+  [test]="curl jq python3"
   [clang]="clang libclang-rt-14-dev clang-format"
   [interop]="nodejs npm"
 )

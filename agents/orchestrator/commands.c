@@ -130,6 +130,17 @@ static void change_state(struct agent *a, const struct reply_to *to, const struc
     answer(a, to, true, system_state_name((enum system_state)o->kept.state));
 }
 
+/* A typing error would leave the operator believe that it is paused.  `close` is for any position there is. */
+static bool traded(const struct agent *a, const char *symbol)
+{
+    const char *words[CONFIG_LIST_MAX];
+    size_t n = config_list(agent_config(a), CFG_symbols, words);
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(words[i], symbol) == 0)
+            return true;
+    return false;
+}
+
 void orch_on_command(struct agent *a, const struct event *e)
 {
     const struct msg_operator_command *m = e->msg;
@@ -146,6 +157,8 @@ void orch_on_command(struct agent *a, const struct event *e)
     enum machine_event ev;
     if (m->verb == VERB_RESTART) {
         restart(a, &to, m);
+    } else if ((m->verb == VERB_PAUSE || m->verb == VERB_RESUME) && *m->symbol && !traded(a, m->symbol)) {
+        answer(a, &to, false, "no such symbol in `symbols`");
     } else if (m->verb == VERB_CLOSE || (m->verb == VERB_PAUSE && (*m->symbol || *m->strategy)) ||
                (m->verb == VERB_RESUME && (*m->symbol || *m->strategy))) {
         publish_command(a, &named);     /* risk and execution act on one symbol or strategy */

@@ -66,6 +66,7 @@ expect 4 timeout 40 "$bin/enigma" -i "$dir" up --detach --seed 2 --fresh-if-chan
 ls -d "$dir".* >/dev/null 2>&1 && fail "moved: $(ls -d "$dir".*)"
 expect 0 enigma restart signal
 expect 6 enigma close NOSUCH
+expect 6 enigma pause --symbol NOSUCH
 expect 0 enigma trades --json
 [ "$(jq -r type <<<"$out")" = array ] || fail "trades --json is no array: $out"
 for what in status "status --json" trades orders positions funnel logs config; do

@@ -252,6 +252,24 @@ START_TEST(a_hold_is_not_released_against_the_operators_pause)
 }
 END_TEST
 
+START_TEST(one_symbol_is_paused_only_when_it_is_traded)
+{
+    struct msg_operator_command m = {.verb = VERB_PAUSE, .symbol = "XBTUSDTM"};
+    begin();
+    live(1000);
+    for (int typo = 0; typo < 2; typo++) {
+        fake_forget(a);
+        fake_tell(a, orch_on_command, AGENT_OPERATOR, MSG_OPERATOR_COMMAND, &m);
+        const struct msg_operator_reply *r = fake_heard(a, MSG_OPERATOR_REPLY, 0);
+        ck_assert(r->accepted == !typo);
+        ck_assert_uint_eq(fake_count(a, MSG_OPERATOR_COMMAND), typo ? 0 : 1);
+        m.symbol[0] = 'Y';
+    }
+    ck_assert_str_eq(state(), "TRADING");
+    finish();
+}
+END_TEST
+
 START_TEST(resume_is_refused_while_one_is_away)
 {
     begin();
@@ -673,7 +691,7 @@ END_TEST
 
 TESTS("orchestrator", trades_when_all_are_ready_and_not_before, one_that_never_comes_is_named_after_a_while,
       holds_while_one_is_away_and_goes_on_when_it_is_back, each_that_is_away_is_named_and_cleared_by_itself,
-      a_hold_is_not_released_against_the_operators_pause, resume_is_refused_while_one_is_away,
+      a_hold_is_not_released_against_the_operators_pause, resume_is_refused_while_one_is_away, one_symbol_is_paused_only_when_it_is_traded,
       only_the_operator_commands, a_verb_that_the_state_does_not_allow_is_refused_and_not_passed_on,
       stop_leads_to_ready_and_stays_there_over_a_restart, killed_in_trading_it_holds_until_all_are_heard_again,
       the_stop_file_is_an_emergency_and_forbids_to_resume, an_emergency_outlives_a_kill_and_an_orderly_stop,
