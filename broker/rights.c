@@ -59,14 +59,20 @@ static bool has_right(enum topic topic, const char *text, enum party who)
     return topic_may_publish(topic, who);
 }
 
+enum party rights_sender(const char *name)
+{
+    enum party who;
+    return name != NULL && party_parse(name, &who) == ERR_OK ? who : AGENT_COUNT;
+}
+
 enum verdict rights_judge(const struct publication *p, char *text, enum party *who)
 {
-    *who = AGENT_COUNT;
     printable(p->topic, p->topic_len, text);
-    if (p->sender != NULL)
-        party_parse(p->sender, who);
+    *who = rights_sender(p->sender);
     if (*who == AGENT_COUNT)
         return VERDICT_SENDER;
+    if (p->over_rate)
+        return VERDICT_RATE;
     if (p->frames != 3 || p->header_len != HEADER_SIZE || p->body_len == 0 ||
         p->body_len > ENVELOPE_MAX || p->topic_len == 0 || p->topic_len > TOPIC_MAX)
         return VERDICT_FRAMES;

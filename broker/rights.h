@@ -10,6 +10,7 @@
 #ifndef BROKER_RIGHTS_H
 #define BROKER_RIGHTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,7 +26,8 @@
     VERDICT(SENDER, "the header names another sender than the certificate")                        \
     VERDICT(RIGHT, "the sender has no right to publish this topic")                                \
     VERDICT(BODY, "the body is not what this sender may say")                                      \
-    VERDICT(RATE, "more messages than the sender may publish")
+    VERDICT(RATE, "more messages than the sender may publish")                                     \
+    VERDICT(HANDSHAKE, "a connection without a certificate of this instance")
 
 enum verdict {
 #define VERDICT(name, text) VERDICT_##name,
@@ -43,13 +45,18 @@ struct publication {
     size_t topic_len, header_len, body_len;
     int frames;
     int socket;                     /* enum topic_socket it came in on */
+    bool over_rate;                 /* more than rights_rate of its sender */
 };
 
-/* text: the topic as far as it is printable, for counters, at least TOPIC_MAX + 1 bytes;
- * who: set when the sender's name is a party's, else AGENT_COUNT. */
+/* Whose certificate has this name; AGENT_COUNT: nobody's we know. */
+enum party rights_sender(const char *name);
+
+/* The cheap checks come first, so that a flood costs little: whose it is, and whether that one may still speak.
+ * text: the topic as far as it is printable, for counters, at least TOPIC_MAX + 1 bytes;
+ * who: rights_sender. */
 enum verdict rights_judge(const struct publication *p, char *text, enum party *who);
 
-/* Messages per second a party may publish. */
+/* Messages per second a party may publish, refused ones included. */
 double rights_rate(enum party who);
 
 #endif

@@ -77,5 +77,21 @@ START_TEST(refuses_what_is_malformed_with_its_cause)
 }
 END_TEST
 
-TESTS("rights", every_party_may_publish_exactly_what_the_table_says,
+START_TEST(who_spoke_too_much_is_refused_before_anything_else_is_looked_at)
+{
+    struct publication p = {.sender = "guest", .topic = "x", .topic_len = 1, .frames = 1, .over_rate = true};
+    char text[TOPIC_MAX + 1];
+    enum party who;
+    ck_assert_int_eq(rights_judge(&p, text, &who), VERDICT_RATE);
+    ck_assert_int_eq(who, AGENT_GUEST);
+    ck_assert_str_eq(text, "x");
+    p.sender = "nobody";
+    ck_assert_int_eq(rights_judge(&p, text, &who), VERDICT_SENDER);
+    ck_assert_int_eq(who, AGENT_COUNT);
+    ck_assert_int_eq(rights_sender(NULL), AGENT_COUNT);
+}
+END_TEST
+
+TESTS("rights", who_spoke_too_much_is_refused_before_anything_else_is_looked_at,
+      every_party_may_publish_exactly_what_the_table_says,
       a_guest_asks_agents_for_their_status_and_nothing_else, refuses_what_is_malformed_with_its_cause)
