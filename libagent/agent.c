@@ -229,9 +229,22 @@ void agent_heartbeat(struct agent *a)
     agent_publish(a, TOPIC_AGENT_HB, NULL, MSG_AGENT_HB, &m, NULL);
 }
 
+/* Who is started without a bus, or loses it, waits and says what for. */
+static void watch_bus(struct agent *a)
+{
+    bool silent = a->mono_ns - a->bus_ns > BUS_SILENT_MS * MS;
+    if (silent && !a->bus_silent)
+        log_warn("bus.silent", LOG_I("seconds", (a->mono_ns - a->bus_ns) / (1000 * MS)), LOG_S("mend", "start enigma-bus"),
+                 LOG_S("action", "waiting for it; what is durable is kept"));
+    else if (!silent && a->bus_silent)
+        log_info("bus.heard", LOG_NONE);
+    a->bus_silent = silent;
+}
+
 static void on_timer_beat(void *arg)
 {
     struct agent *a = arg;
+    watch_bus(a);
     int64_t late = a->beat_ns == 0 ? 0 : a->mono_ns - a->beat_ns - HEARTBEAT_MS * MS;
     if (late > a->lag_ns)
         a->lag_ns = late;
@@ -242,6 +255,8 @@ static void on_timer_beat(void *arg)
         agent_degraded(a, SEVERITY_HIGH, "disk", "NO_SPACE", "no room for the next journal segment; free some space");
     else
         agent_degraded_clear(a, "disk", "NO_SPACE");
+    if (!a->def->archive)
+        agent_trim(a, JOURNAL_KEEP_MS);
 }
 
 /* ---- degradations ---- */
@@ -425,6 +440,8 @@ static bool on_turn(void *arg)
     bool more = false;
     if (!a->disk_full)
         more = bus_drain(a->bus);
+    if (a->disk_full || bus_waiting(a->bus) > 0)
+        a->bus_ns = a->mono_ns;
     agent_commit(a);
     return more && !a->disk_full;
 }
@@ -585,7 +602,7 @@ static int start(struct agent *a, char why[CONFIG_WHY_MAX])
     a->streams = streams_new();
     a->requests = requests_new();
     on_wake(a);
-    a->started_ns = a->mono_ns;
+    a->started_ns = a->bus_ns = a->mono_ns;
     if (a->def->init != NULL && (err = a->def->init(a, why)) < 0)
         return err;
     err = agent_recover(a, why);

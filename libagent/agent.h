@@ -66,6 +66,7 @@ struct agent_def {
                                      * must have one */
     const struct route *requests;   /* answered with agent_reply, at once or later; NULL: none */
     void *state;
+    bool archive;                   /* its journal is an archive and is never trimmed */
 
     /* Before recovery: allocate, read configuration.  0, or an err with a text in `why`. */
     int (*init)(struct agent *a, char why[CONFIG_WHY_MAX]);

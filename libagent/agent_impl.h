@@ -37,6 +37,8 @@ struct seq {
     char topic[TOPIC_MAX + 1];
     bool durable;
     uint64_t last;
+    uint64_t mark;              /* last, when the mark was set */
+    unsigned awaited;           /* who must apply up to there and has not said so yet; bits as in topics.def */
 };
 
 struct peer {
@@ -79,6 +81,8 @@ struct agent {
     int64_t started_ns;         /* monotonic */
     int64_t beat_ns;            /* monotonic time of the last heartbeat due, for lag */
     int64_t lag_ns;
+    int64_t bus_ns;             /* monotonic time anything was last heard */
+    bool bus_silent;            /* ... too long ago, and said so */
     int64_t fresh_ns;           /* wall time market data was last heard; 0: never */
     struct msg_market_clock clock;
     char build[32], config_hash[20];
@@ -92,6 +96,7 @@ struct agent {
     size_t n_outputs, outputs_size, spare_size;
     struct seq *seqs;
     size_t n_seqs;
+    uint64_t mark_lsn;          /* head of the journal when the mark was set; 0: no mark */
     int64_t gaps_repaired;
     int64_t malformed;
 
@@ -120,6 +125,8 @@ int agent_recover(struct agent *a, char why[CONFIG_WHY_MAX]);
 void agent_commit(struct agent *a);             /* end of a turn: write, sync, send, do */
 void agent_sync_later(struct agent *a);
 void agent_snapshot(struct agent *a);
+void agent_heard_cursor(struct agent *a, enum party by, const char *topic, uint64_t cursor);
+void agent_trim(struct agent *a, int64_t min_age_ms);   /* delete what nobody needs any more and is that old */
 void agent_send_parcel(struct agent *a, const struct parcel *p);
 uint64_t agent_last_seq(const struct agent *a, const char *topic);
 void agent_out_fini(struct agent *a);

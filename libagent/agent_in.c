@@ -80,6 +80,9 @@ static void on_heartbeat(struct agent *a, const struct event *e)
         stream_heard_last(streams_get(a->streams, e->from, text, strlen(text)),
                           (uint64_t)hb->last[i].seq, a->mono_ns);
     }
+    for (size_t i = 0; i < hb->cursors_n; i++)
+        if (strcmp(hb->cursors[i].publisher, a->name) == 0)
+            agent_heard_cursor(a, e->from, hb->cursors[i].topic, (uint64_t)hb->cursors[i].seq);
     agent_catchup(a);
 }
 

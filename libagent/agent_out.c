@@ -5,7 +5,9 @@
  *      that caused it and the state that changed with it;
  *  O2  a D2 message, and everything queued in the same turn, is on disk before it is on the wire;
  *  O3  sequences of a durable topic have no holes and never repeat, over any number of restarts;
- *  O4  effects run after O1 and O2 hold for what was queued before them.
+ *  O4  effects run after O1 and O2 hold for what was queued before them;
+ *  O5  a record is deleted when two snapshots cover it, it is JOURNAL_KEEP_MS old, and everybody who must
+ *      apply what it says has said that he did.
  * When the disk is full the turn stays queued, nothing is heard or said, and it is tried again.
  */
 #include <stdlib.h>
@@ -424,6 +426,7 @@ int agent_recover(struct agent *a, char why[CONFIG_WHY_MAX])
         snprintf(why, CONFIG_WHY_MAX, "%.60s: %.40s: %.140s", dir, err_text(err), journal_error());
         return err;
     }
+    outbox_trim(a->outbox);     /* a snapshot may be older than the last trimming */
     log_info("journal.recovered", LOG_I("lsn", found.last_lsn), LOG_I("records", found.records),
              LOG_I("torn_bytes", found.torn_bytes), LOG_I("epoch", journal_epoch(a->journal)));
     return ERR_OK;
@@ -458,6 +461,44 @@ void agent_snapshot(struct agent *a)
                  LOG_S("action", "keeping all records"));
 }
 
+/* ---- trimming ----
+ *
+ * A mark is an instant of the journal with the last sequence of each topic then.  When the heartbeats of all
+ * who must apply them show cursors that are past it, nobody will ask for what lies before, and the next
+ * mark is set. */
+
+static void set_mark(struct agent *a)
+{
+    a->mark_lsn = journal_head(a->journal, NULL);
+    for (size_t i = 0; i < a->n_seqs; i++) {
+        struct seq *s = &a->seqs[i];
+        enum topic topic;
+        s->mark = s->last;
+        s->awaited = 0;
+        if (s->durable && s->last > 0 && topic_find(s->topic, &topic) == ERR_OK)
+            s->awaited = topic_defs[topic].subscribers & ~(1u << a->def->id);
+    }
+}
+
+void agent_heard_cursor(struct agent *a, enum party by, const char *topic, uint64_t cursor)
+{
+    for (size_t i = 0; i < a->n_seqs; i++)
+        if (cursor >= a->seqs[i].mark && strcmp(a->seqs[i].topic, topic) == 0)
+            a->seqs[i].awaited &= ~(1u << by);
+}
+
+void agent_trim(struct agent *a, int64_t min_age_ms)
+{
+    for (size_t i = 0; i < a->n_seqs; i++)
+        if (a->seqs[i].awaited != 0)
+            return;
+    if (a->mark_lsn > 0 && journal_trim(a->journal, a->mark_lsn + 1, min_age_ms * 1000000) > 0) {
+        outbox_trim(a->outbox);
+        log_info("journal.trimmed", LOG_I("oldest_lsn", journal_first(a->journal).lsn));
+    }
+    set_mark(a);
+}
+
 /* ---- the replay service: others fetch what they missed ---- */
 
 struct serving {
@@ -482,13 +523,16 @@ void agent_serve_replay(void *arg, const struct replay_request *r)
     if (a->unsynced)
         agent_sync_later(a);    /* what is shown to others is on disk */
     uint32_t max = r->max < CATCHUP_BATCH ? r->max : CATCHUP_BATCH;
+    uint64_t last = outbox_last(a->outbox, r->topic);
     uint64_t oldest = outbox_oldest(a->outbox, r->topic);
+    if (oldest == 0)
+        oldest = last + 1;      /* all trimmed: who asks shall go on behind it */
     uint64_t from = r->from > oldest ? r->from : oldest;
-    int n = max > 0 && oldest > 0 ? outbox_each(a->outbox, r->topic, from, (int)max, serve_one, &s) : 0;
+    int n = max > 0 && from <= last ? outbox_each(a->outbox, r->topic, from, (int)max, serve_one, &s) : 0;
     if (n < 0)
         log_error("replay.failed", LOG_S("topic", r->topic), LOG_S("error", err_text(n)),
                   LOG_S("detail", journal_error()));
-    bus_replay_end(a->bus, r, outbox_last(a->outbox, r->topic), oldest, journal_stream(a->journal));
+    bus_replay_end(a->bus, r, last, oldest, journal_stream(a->journal));
 }
 
 uint64_t agent_last_seq(const struct agent *a, const char *topic)

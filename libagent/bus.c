@@ -24,8 +24,16 @@
 #define CLIENTS       AGENT_COUNT
 #define PARTS_MAX     8
 
+/* Whether a socket has a connection whose handshake is over. */
+struct link {
+    zsock_t *monitor;
+    bool up;
+    int64_t down_ns;            /* since when it has none */
+};
+
 struct pair {
     zsock_t *pub, *sub;
+    struct link pub_link, sub_link;
     struct loop_watch *watch;
     const char *pub_endpoint, *sub_endpoint;
     int hwm;
@@ -176,11 +184,40 @@ static struct loop_watch *watch(struct bus *b, zsock_t *s)
 
 /* ---- the pairs ---- */
 
+/* libzmq connects again after a lost connection, but not after every handshake that failed, and each socket
+ * has its own luck when a broker comes back: so each is watched.  Call before it connects. */
+static void link_open(struct link *l, zsock_t *s)
+{
+    static unsigned n;
+    char endpoint[40];
+    snprintf(endpoint, sizeof endpoint, "inproc://bus-link.%u", n++);
+    must(zmq_socket_monitor(zsock_resolve(s), endpoint,
+                            ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED) == 0);
+    *l = (struct link){.monitor = zsock_new(ZMQ_PAIR), .down_ns = mono_now().ns};
+    must(l->monitor != NULL && zsock_connect(l->monitor, "%s", endpoint) == 0);
+}
+
+static bool link_is_dead(struct link *l)
+{
+    int64_t now = mono_now().ns;
+    struct parts m;
+    for (uint16_t event; parts_recv(l->monitor, &m); parts_close(&m)) {
+        must(size(&m, 0) >= sizeof event);
+        memcpy(&event, data(&m, 0), sizeof event);
+        if (l->up)
+            l->down_ns = now;
+        l->up = event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
+    }
+    return !l->up && now - l->down_ns >= BUS_SILENT_MS * 1000000LL;
+}
+
 static void pair_close(struct pair *p)
 {
     loop_watch_destroy(&p->watch);
     zsock_destroy(&p->pub);
     zsock_destroy(&p->sub);
+    zsock_destroy(&p->pub_link.monitor);
+    zsock_destroy(&p->sub_link.monitor);
 }
 
 static void pair_open(struct bus *b, enum bus_pair i)
@@ -193,6 +230,8 @@ static void pair_open(struct bus *b, enum bus_pair i)
     set_options(p->sub, p->hwm);
     as_client(b, p->pub, b->broker_key);
     as_client(b, p->sub, b->broker_key);
+    link_open(&p->pub_link, p->pub);
+    link_open(&p->sub_link, p->sub);
     must(zsock_connect(p->pub, "%s", p->pub_endpoint) == 0);
     must(zsock_connect(p->sub, "%s", p->sub_endpoint) == 0);
     for (size_t k = 0; k < b->n_subscriptions; k++)
@@ -204,16 +243,20 @@ static void pair_open(struct bus *b, enum bus_pair i)
 static void on_timer(void *arg)
 {
     struct bus *b = arg;
-    if (mono_now().ns - b->heard_ns < BUS_SILENT_MS * 1000000LL)
-        return;
-    if (zsock_events(b->pairs[BUS_EVENT].sub) & ZMQ_POLLIN)
-        return;         /* not the bus was silent: this process stood still, and messages wait */
-    b->heard_ns = mono_now().ns;
+    /* With messages waiting not the bus was silent: this process stood still. */
+    bool silent = mono_now().ns - b->heard_ns >= BUS_SILENT_MS * 1000000LL &&
+                  !(zsock_events(b->pairs[BUS_EVENT].sub) & ZMQ_POLLIN);
+    if (silent)
+        b->heard_ns = mono_now().ns;
     for (int i = 0; i < BUS_PAIRS; i++) {
-        if (b->pairs[i].pub == NULL)
+        struct pair *p = &b->pairs[i];
+        if (p->pub == NULL)
             continue;
-        pair_close(&b->pairs[i]);
-        pair_open(b, (enum bus_pair)i);
+        bool pub_dead = link_is_dead(&p->pub_link), sub_dead = link_is_dead(&p->sub_link);
+        if (silent || pub_dead || sub_dead) {
+            pair_close(p);
+            pair_open(b, (enum bus_pair)i);
+        }
     }
 }
 

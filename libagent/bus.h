@@ -7,7 +7,8 @@
  *   sock/replay.NAME                  a publisher answers there what others missed
  * All CURVE, own certificate, the other side's public key known.  Sending never blocks and never fails:
  * what must not be lost is in a journal.  When nothing at all was heard for BUS_SILENT_MS the sockets
- * are opened anew (libzmq does not always notice that a broker came back).
+ * are opened anew (libzmq does not always notice that a broker came back), and so are those of a pair of
+ * which one had no connection for so long.
  *
  * Replay: DEALER to ROUTER.  Question: "ASK", topic, u64 from, u32 max.  Answer: any number of
  * "DAT", topic, header, body, then "END", topic, u64 last, u64 oldest, u64 stream.

@@ -88,7 +88,8 @@ int certs_load(const char *dir, const char *name, zcert_t **ret, char why[CERTS_
     snprintf(secret, sizeof secret, "%s_secret", path);
     struct stat st;
     if (stat(secret, &st) != 0) {
-        snprintf(why, CERTS_WHY_MAX, "%.150s: %s; `enigma keys` makes certificates", secret, strerror(errno));
+        snprintf(why, CERTS_WHY_MAX, "%.150s: %s; %s`enigma keys` makes certificates", secret, strerror(errno),
+                 access(path, F_OK) == 0 ? "remove its public half, too: " : "");
         return ERR_NOT_FOUND;
     }
     if (st.st_mode & 077) {

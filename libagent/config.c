@@ -393,6 +393,25 @@ static int check_order(const struct config *c, enum cfg low, enum cfg high, char
                     config_text(c, high), config_source(c, high));
 }
 
+/* Where it lies in the list; the word is there. */
+static int place(const char *const *words, const char *word)
+{
+    int i = 0;
+    while (strcmp(words[i], word) != 0)
+        i++;
+    return i;
+}
+
+static int check_url(const struct config *c, char why[CONFIG_WHY_MAX])
+{
+    const char *url = config_text(c, CFG_rest_url);
+    if (*url == '\0' || (strncmp(url, "http://", 7) == 0 && url[7] != '\0') ||
+        (strncmp(url, "https://", 8) == 0 && url[8] != '\0'))
+        return ERR_OK;
+    return complain(why, "%s: rest_url = \"%.80s\" must be an address such as https://host, or empty",
+                    config_source(c, CFG_rest_url), url);
+}
+
 int config_check(const struct config *c, char why[CONFIG_WHY_MAX])
 {
     static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
@@ -418,6 +437,12 @@ int config_check(const struct config *c, char why[CONFIG_WHY_MAX])
         err = check_word(c, words[i].key, words[i].words, why);
     for (size_t i = 0; err == ERR_OK && i < sizeof orders / sizeof orders[0]; i++)
         err = check_order(c, orders[i].low, orders[i].high, why);
+    if (err == ERR_OK)
+        err = check_url(c, why);
+    if (err == ERR_OK && place(frames, config_text(c, CFG_confirm_tf)) <= place(frames, config_text(c, CFG_primary_tf)))
+        return complain(why, "%s: confirm_tf = %s must be longer than primary_tf = %s (%s)",
+                        config_source(c, CFG_confirm_tf), config_text(c, CFG_confirm_tf),
+                        config_text(c, CFG_primary_tf), config_source(c, CFG_primary_tf));
     if (err == ERR_OK && c->values[CFG_symbols].n_words == 0)
         return complain(why, "%s: symbols is empty; name at least one contract",
                         config_source(c, CFG_symbols));

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "proto/err.h"
+#include "proto/mp.h"
 
 #include "libagent/log.h"
 
@@ -43,19 +44,35 @@ __attribute__((format(printf, 2, 3))) static int put(struct line *l, const char 
     return ERR_OK;
 }
 
-/* JSON string; what is not plain ASCII text travels as \u00XX, so that no byte of a log can act on
- * a terminal.  Bytes above 0x7f are kept: names are UTF-8. */
+/* Bytes of the UTF-8 character at s, 0 when there is none. */
+static size_t character(const char *s)
+{
+    size_t most = strnlen(s, 4);
+    for (size_t n = 1; n <= most; n++)
+        if (mp_text_ok(s, n))
+            return n;
+    return 0;
+}
+
+/* JSON string; control characters travel as \u00XX, so that no byte of a log can act on a terminal, and
+ * bytes that are no UTF-8 as the replacement character.  Other characters are kept: names are UTF-8. */
 static int put_string(struct line *l, const char *s)
 {
     int err = put(l, "\"");
-    for (; err == ERR_OK && *s != '\0'; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\')
+    while (err == ERR_OK && *s != '\0') {
+        const unsigned char c = (unsigned char)s[0], next = (unsigned char)s[1];
+        size_t n = character(s);
+        if (n == 0)
+            err = put(l, "\\ufffd");
+        else if (c == '"' || c == '\\')
             err = put(l, "\\%c", c);
         else if (c < 0x20 || c == 0x7f)
             err = put(l, "\\u%04x", c);
+        else if (c == 0xc2 && next < 0xa0)      /* U+0080 to U+009F */
+            err = put(l, "\\u%04x", next);
         else
-            err = put(l, "%c", c);
+            err = put(l, "%.*s", (int)n, s);
+        s += n > 0 ? n : 1;
     }
     return err == ERR_OK ? put(l, "\"") : err;
 }

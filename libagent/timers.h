@@ -19,6 +19,7 @@
 #define CATCHUP_BATCH           256     /* messages per replay request */
 #define REORDER_WINDOW          1024    /* messages kept ahead of a gap, per publisher and topic */
 #define BUS_SILENT_MS           3000    /* nothing heard: sockets are reopened */
+#define JOURNAL_KEEP_MS         (7 * 86400 * 1000)  /* segments younger than this are never deleted */
 #define SNAPSHOT_RECORDS        10000   /* journal records between snapshots */
 #define STOP_DEADLINE_MS        2000    /* an orderly stop takes no longer */
 #define ANSWERED_KEPT           64      /* answers kept to repeat for repeated requests */

@@ -197,9 +197,10 @@ static void send_call(struct venue *v, struct call *c)
     };
     c->next = v->flying;
     v->flying = c;
-    if (http_request(v->http, &req, on_http, c, NULL) < 0) {
+    int err = http_request(v->http, &req, on_http, c, NULL);
+    if (err < 0) {
         unlink_flying(c);
-        answer(c, VENUE_BROKEN, "too many requests in flight");
+        answer(c, VENUE_BROKEN, err == ERR_FULL ? "too many requests in flight" : "the venue's address is unusable");
     }
 }
 

@@ -2,8 +2,8 @@
  *
  * REST: calls wait for their token bucket (public or private; cancels and closes may use the reserve), in
  * order, at most VENUE_QUEUE_MAX of them; a circuit breaker answers VENUE_BROKEN at once while it is
- * open, except to cancels and closes, which are always tried.  The secret is not here: private calls get their headers from the options' sign function, called
- * when the call leaves.
+ * open, except to cancels and closes, which are always tried.  The secret is not here: private calls get
+ * their headers from the options' sign function, called when the call leaves.
  * Stream: bullet token, connect, welcome, subscriptions, pings; after a loss it connects again by itself,
  * 100 ms to 2 s apart, and tells on_up each time: subscriptions are sent again, what was missed is the
  * caller's to fetch.

@@ -45,7 +45,8 @@ int main(int argc, char **argv)
 {
     static struct audit state;
     const struct agent_def def = {
-        .id = AGENT_AUDIT, .routes = routes, .requests = requests, .state = &state, .init = audit_init,
+        .id = AGENT_AUDIT, .routes = routes, .requests = requests, .state = &state, .archive = true,
+        .init = audit_init,
         .load = audit_load, .note = audit_note, .save = audit_save, .start = audit_start,
         .counters = audit_counters, .fini = audit_fini,
     };
