@@ -384,7 +384,6 @@ static void agent_make(struct agent *a)
 
 static void agent_end(struct agent *a)
 {
-    agent_in_fini(a);
     bus_close(&a->bus);
     agent_out_fini(a);
     outbox_destroy(&a->outbox);
