@@ -22,6 +22,7 @@ for t in "${tests[@]}"; do
   else
     failed=$((failed + 1))
     printf 'FAIL  %-60s %6d ms  exit %d\n' "${t#build/*/}" $ms $rc
+    grep -m 5 -E '^FAILED|:[EF]:' "$log" | sed 's/^/      | /'     # the reason, however long the logs after it
     sed 's/^/      | /' "$log" | tail -60
   fi
 done

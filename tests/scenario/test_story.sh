@@ -11,9 +11,8 @@ story() { python3 tests/scenario/story.py "$1"; }
 
 expect 0 enigma up --detach --speed 60 --seed "${SEED:-1}"
 enigma sniff signal. risk. order. position. --json -n 500 --timeout 90 >"$dir/heard" 2>"$dir/log/sniff.log"; rc=$?
-# 5: fewer came in a quiet market
-[ $rc = 0 ] || [ $rc = 5 ] || fail "sniff: exit $rc: $(cat "$dir/log/sniff.log")"
-[ $rc = 5 ] || [ "$(wc -l <"$dir/heard")" = 500 ] || fail "exit 0 with $(wc -l <"$dir/heard") messages"
+[ $rc = 0 ] || fail "sniff: exit $rc: $(cat "$dir/log/sniff.log")"      # 5: nothing came at all
+[ "$(wc -l <"$dir/heard")" -le 500 ] || fail "-n 500 printed $(wc -l <"$dir/heard") messages"
 verdict=$(story "$dir/heard") || fail "$verdict"
 [ "$(jq -r .action "$dir/heard" | grep -c '^signal.state$')" -le $(($(wc -l <"$dir/heard") * 3 / 4)) ] ||
   fail "state broadcasts leave no room: $verdict"
