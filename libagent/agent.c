@@ -5,6 +5,7 @@
  * and its journal record.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -100,13 +101,16 @@ void agent_usage(int64_t *rss_kb, int64_t *cpu_ms)
     getrusage(RUSAGE_SELF, &u);
     *cpu_ms = (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000 +
               (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1000;
+    /* Open once: this is asked twice a second for as long as the process lives. */
+    static int fd = -1;
+    char text[128];
     long pages = 0;
-    FILE *f = fopen("/proc/self/statm", "re");
-    if (f != NULL) {
-        if (fscanf(f, "%*d %ld", &pages) != 1)
-            pages = 0;
-        fclose(f);
-    }
+    if (fd < 0)
+        fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : pread(fd, text, sizeof text - 1, 0);
+    text[n > 0 ? n : 0] = '\0';
+    if (sscanf(text, "%*d %ld", &pages) != 1)
+        pages = 0;
     *rss_kb = pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
@@ -210,6 +214,16 @@ void agent_heartbeat(struct agent *a)
     TEXT_COPY(m.config_hash, a->config_hash);
     TEXT_COPY(m.detail, a->detail);
     agent_usage(&m.rss_kb, &m.cpu_ms);
+    for (size_t i = 0; i < DEGRADED_MAX && m.degraded_n < sizeof m.degraded / sizeof m.degraded[0]; i++) {
+        const struct degradation *d = &a->degraded[i];
+        if (!d->raised)
+            continue;
+        struct sub_degradation *to = &m.degraded[m.degraded_n++];
+        to->severity = d->msg.severity;
+        TEXT_COPY(to->component, d->msg.component);
+        TEXT_COPY(to->code, d->msg.code);
+        TEXT_COPY(to->text, d->msg.text);
+    }
     for (size_t i = 0; i < a->n_seqs && m.last_n < sizeof m.last / sizeof m.last[0]; i++) {
         if (!a->seqs[i].durable)
             continue;

@@ -98,7 +98,7 @@ struct agent {
     size_t n_seqs;
     uint64_t mark_lsn;          /* head of the journal when the mark was set; 0: no mark */
     int64_t gaps_repaired;
-    int64_t malformed;
+    int64_t malformed, malformed_said_ns;     /* since the start; when one was logged */
 
     struct degradation degraded[DEGRADED_MAX];
     struct loop_timer *timer_beat, *timer_sync, *timer_catchup, *timer_register, *timer_degraded,

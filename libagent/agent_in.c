@@ -18,6 +18,7 @@
 #include "libagent/agent_impl.h"
 
 #define MS 1000000LL
+#define MALFORMED_SAY_MS 100
 
 bool agent_must_apply(const struct agent *a, enum topic topic)
 {
@@ -36,7 +37,11 @@ static on_event *find_route(const struct route *routes, enum msg type)
 static void malformed(struct agent *a, const char *topic, enum party from, int err, const char *what)
 {
     a->malformed++;
-    log_warn("message.malformed", LOG_S("topic", topic), LOG_S("from", party_name(from)),
+    if (a->malformed_said_ns != 0 && a->mono_ns - a->malformed_said_ns < MALFORMED_SAY_MS * MS)
+        return;                 /* a flood of them must not fill the disk; the next line has the count */
+    a->malformed_said_ns = a->mono_ns;
+    log_warn("message.malformed", LOG_I("count", a->malformed), LOG_S("topic", topic),
+             LOG_S("from", party_name(from)),
              LOG_S("error", err_name(err)), LOG_S("what", what), LOG_S("action", "ignored"));
 }
 
@@ -126,6 +131,11 @@ static void answer_status(struct agent *a, const struct event *e)
     agent_usage(&m.rss_kb, &m.cpu_ms);
     if (a->def->counters != NULL)
         m.counters_n = a->def->counters(a, m.counters, sizeof m.counters / sizeof m.counters[0]);
+    if (a->malformed > 0 && m.counters_n < sizeof m.counters / sizeof m.counters[0]) {
+        struct sub_counter *c = &m.counters[m.counters_n++];
+        TEXT_COPY(c->name, "malformed");
+        c->count = a->malformed;
+    }
     struct reply_to to = agent_reply_to(e);
     agent_reply(a, &to, MSG_AGENT_STATUS_REPLY, &m);
 }

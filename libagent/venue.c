@@ -204,7 +204,7 @@ static void send_call(struct venue *v, struct call *c)
     }
 }
 
-/* In order; the first that must wait holds those behind it, except rescue calls, which go in front. */
+/* In the order of the queue; the first that must wait holds those behind it. */
 static void pump(void *arg)
 {
     struct venue *v = arg;
@@ -229,6 +229,26 @@ static void pump(void *arg)
     loop_timer_pause(v->timer);
 }
 
+/* What ends a danger goes first, then orders, then questions; equals in order of arrival. */
+static int rank(const struct call *c)
+{
+    return c->class == VENUE_RESCUE ? 0 : c->class == VENUE_PRIVATE && strcmp(c->method, "GET") != 0 ? 1 : 2;
+}
+
+static void enqueue(struct venue *v, struct call *c)
+{
+    struct call **at = &v->first;
+    if (rank(c) == 2)
+        at = v->last;
+    while (*at != NULL && rank(*at) <= rank(c))
+        at = &(*at)->next;
+    c->next = *at;
+    *at = c;
+    if (c->next == NULL)
+        v->last = &c->next;
+    v->n_waiting++;
+}
+
 void venue_call(struct venue *v, enum venue_class class, const char *method, const char *target,
                 const char *body, venue_done *done, void *arg)
 {
@@ -243,16 +263,7 @@ void venue_call(struct venue *v, enum venue_class class, const char *method, con
         answer(c, VENUE_BROKEN, "too many calls are waiting");
         return;
     }
-    if (class == VENUE_RESCUE) {
-        c->next = v->first;
-        if (v->first == NULL)
-            v->last = &c->next;
-        v->first = c;
-    } else {
-        *v->last = c;
-        v->last = &c->next;
-    }
-    v->n_waiting++;
+    enqueue(v, c);
     pump(v);
 }
 

@@ -1,7 +1,8 @@
 /* venue - the exchange as a client sees it: REST calls within the rate limits, and a socket that stays up.
  *
- * REST: calls wait for their token bucket (public or private; cancels and closes may use the reserve), in
- * order, at most VENUE_QUEUE_MAX of them; a circuit breaker answers VENUE_BROKEN at once while it is
+ * REST: calls wait for their token bucket (public or private; cancels and closes may use the reserve),
+ * cancels and closes first, then what changes something, then questions; equals in order of arrival;
+ * at most VENUE_QUEUE_MAX wait; a circuit breaker answers VENUE_BROKEN at once while it is
  * open, except to cancels and closes, which are always tried.  The secret is not here: private calls get
  * their headers from the options' sign function, called when the call leaves.
  * Stream: bullet token, connect, welcome, subscriptions, pings; after a loss it connects again by itself,

@@ -349,6 +349,10 @@ static int wait_until_up(struct client *c)
         client_wait(c, 100, is_up, c);
         screen_progress(client_view(c), &progress);
     }
+    if (interrupted) {
+        fprintf(stderr, "enigma up: interrupted before the system was up; stopped\n");
+        return EXIT_FAILED;
+    }
     if (is_up(c))
         return EXIT_OK;
     screen_missing(client_view(c));

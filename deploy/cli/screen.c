@@ -141,6 +141,9 @@ static void print_agent(const struct client_view *v, int i)
            party_name((enum party)i), life_name(hb->life), (long long)hb->pid, (double)hb->uptime_ms / 1000,
            age_s(v->hb_ns[i]), is_stale(v->hb_ns[i]) ? " STALE" : "", (long long)hb->lag_ms, (long long)hb->rss_kb / 1024,
            (double)hb->cpu_ms / 1000, (long long)hb->errors, hb->detail);
+    for (size_t k = 0; k < hb->degraded_n && !is_stale(v->hb_ns[i]); k++)
+        printf("    %s: %s %s: %s\n", severity_name(hb->degraded[k].severity), hb->degraded[k].component,
+               hb->degraded[k].code, hb->degraded[k].text);
 }
 
 bool screen_terminal(void)
@@ -181,6 +184,17 @@ void screen_status(const struct client_view *v, bool clear)
     fflush(stdout);
 }
 
+static json_t *degraded_json(const struct msg_agent_hb *hb)
+{
+    json_t *all = json_array();
+    for (size_t k = 0; k < hb->degraded_n; k++) {
+        const struct sub_degradation *d = &hb->degraded[k];
+        json_array_append_new(all, json_pack("{s:s, s:s, s:s, s:s}", "component", d->component, "severity",
+                                             severity_name(d->severity), "code", d->code, "text", d->text));
+    }
+    return all;
+}
+
 void screen_status_json(const struct client_view *v)
 {
     const struct msg_state_unified *s = &v->state;
@@ -190,13 +204,13 @@ void screen_status_json(const struct client_view *v)
         const struct msg_agent_hb *hb = &v->hb[i];
         json_t *a = v->hb_ns[i] == 0
                         ? json_null()
-                        : json_pack("{s:s, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "life",
+                        : json_pack("{s:s, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:o}", "life",
                                     life_name(hb->life), "pid", (json_int_t)hb->pid, "epoch", (json_int_t)hb->epoch,
                                     "uptime_ms", (json_int_t)hb->uptime_ms, "age_s", age_s(v->hb_ns[i]), "lag_ms",
                                     (json_int_t)hb->lag_ms, "rss_kb", (json_int_t)hb->rss_kb, "cpu_ms",
                                     (json_int_t)hb->cpu_ms, "errors", (json_int_t)hb->errors, "gaps_open",
                                     (json_int_t)hb->gaps_open, "gaps_repaired", (json_int_t)hb->gaps_repaired,
-                                    "detail", hb->detail);
+                                    "detail", hb->detail, "degraded", degraded_json(hb));
         json_object_set_new(agents, party_name((enum party)i), a);
     }
     json_t *all = json_pack(

@@ -469,6 +469,27 @@ START_TEST(cancels_go_in_front_and_may_use_the_reserve)
 }
 END_TEST
 
+START_TEST(orders_go_before_questions_and_equals_in_order_of_arrival)
+{
+    struct fake f;
+    struct got waits = {.n = 0}, last = {.n = 0};
+    fake_init(&f, (struct venue_options){.burst = 5, .private_rate = 100, .sign = sign});
+    for (int i = 0; i < 4; i++)
+        get(&f, VENUE_PRIVATE, "/e");
+    const struct { enum venue_class class; const char *method, *target; } calls[] = {
+        {VENUE_PRIVATE, "GET", "/g"},  {VENUE_PRIVATE, "POST", "/o"},  {VENUE_PRIVATE, "POST", "/p"},
+        {VENUE_RESCUE, "DELETE", "/r"}, {VENUE_RESCUE, "DELETE", "/s"},
+    };
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
+        venue_call(f.venue, calls[i].class, calls[i].method, calls[i].target, NULL, on_answer, &waits);
+    venue_call(f.venue, VENUE_PRIVATE, "GET", "/h", NULL, on_answer, &last);
+    RUN_UNTIL(f.loop, waits.n == 5 && last.n == 1);
+    /* One of the reserve was left for /r; then /s and the others by rank. */
+    ck_assert_str_eq(f.order + 4, "rsopgh");
+    fake_fini(&f);
+}
+END_TEST
+
 START_TEST(public_and_private_calls_have_buckets_of_their_own)
 {
     struct fake f;
@@ -659,7 +680,8 @@ TESTS("venue", an_answer_of_the_venue_comes_with_its_data,
       the_breaker_tries_one_request_when_its_time_is_over,
       a_venue_that_is_still_coming_up_does_not_open_the_breaker,
       calls_over_the_burst_wait_for_their_rate_and_keep_their_order,
-      cancels_go_in_front_and_may_use_the_reserve, public_and_private_calls_have_buckets_of_their_own,
+      cancels_go_in_front_and_may_use_the_reserve,
+      orders_go_before_questions_and_equals_in_order_of_arrival, public_and_private_calls_have_buckets_of_their_own,
       refuses_more_than_its_queue_holds_but_takes_cancels,
       a_stream_subscribes_after_the_welcome_and_hands_messages_on,
       a_lost_stream_comes_back_by_itself_and_subscribes_again,

@@ -85,6 +85,8 @@ proxy rest swallow
 all_stale() { [ "$(enigma sniff market.contract --json -n 8 --timeout 4 2>/dev/null | jq -cs '[length, any(.[].payload; .tradable)]')" = "[8,false]" ]; }
 wait_until 20 all_stale || fail "a silent exchange: symbols are still tradable"
 is_raised "execution exchange REST_DOWN" || fail "a silent exchange: nobody says REST_DOWN: $(raised | xargs)"
+expect 0 enigma status
+case $out in *"exchange REST_DOWN"*) ;; *) fail "status does not say it: $out" ;; esac
 t1=$(now_ms)
 proxy rest pass             # orders would arrive now
 stale() { [ $(($(now_ms) - t1)) -ge 3000 ]; }

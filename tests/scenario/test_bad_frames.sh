@@ -67,8 +67,11 @@ wait_until 5 named guest agent.risk RATE || fail "nobody says that guest says to
 
 # What the broker passes on the agents must stand.
 bad mutations "$mutations" "$seed"
-malformed() { cat "$dir"/log/{orchestrator,data,signal,risk,execution,optimizer,audit}.log | grep -c '"event":"message.malformed"'; }
-wait_until 10 eval '[ "$(malformed)" -gt 0 ]' || fail "no agent says that it heard what is malformed"
+malformed() { "$bin/enigma" -i "$dir" funnel --json 2>/dev/null | jq '[.[].malformed // 0] | add'; }
+said() { cat "$dir"/log/{orchestrator,data,signal,risk,execution,optimizer,audit}.log | grep -c '"event":"message.malformed"'; }
+wait_until 10 eval '[ "$(malformed)" -gt 0 ]' || fail "no agent counts what is malformed"
+[ "$(said)" -gt 0 ] || fail "no agent says that it heard what is malformed"
+[ "$(said)" -lt "$(malformed)" ] || fail "every malformed message is a line of the log"
 
 answered() { "$bin/enigma" -i "$dir" funnel >/dev/null 2>&1; }
 wait_until 10 answered || fail "a proper request is not answered afterwards: $("$bin/enigma" -i "$dir" funnel 2>&1)"
@@ -82,4 +85,4 @@ total=$(refused) bodies=$(malformed)
 kill $ears
 expect 0 enigma down
 wait_until 10 nobody_left || fail "left running: $(instance_pids | xargs)"
-echo "seed $seed: $total refused and counted, $bodies of $mutations mutations reached an agent and were malformed; all pids the same"
+echo "seed $seed: $total refused and counted, $bodies of $mutations mutations reached an agent and were malformed, $(said) lines of log; all pids the same"

@@ -161,6 +161,25 @@ START_TEST(a_program_that_ends_at_once_again_and_again_is_named)
 }
 END_TEST
 
+START_TEST(what_is_degraded_stands_under_its_agent_while_it_is_heard)
+{
+    all_active();
+    struct msg_agent_hb *hb = &view.hb[AGENT_DATA];
+    hb->degraded_n = 1;
+    hb->degraded[0].severity = SEVERITY_HIGH;
+    TEXT_COPY(hb->degraded[0].component, "exchange");
+    TEXT_COPY(hb->degraded[0].code, "DOWN");
+    TEXT_COPY(hb->degraded[0].text, "no answer");
+    ck_says(shown(), "HIGH: exchange DOWN: no answer");
+    json_t *v = shown_json(), *data = json_object_get(json_object_get(v, "agents"), "data");
+    const json_t *d = json_array_get(json_object_get(data, "degraded"), 0);
+    ck_assert_str_eq(json_string_value(json_object_get(d, "code")), "DOWN");
+    json_decref(v);
+    view.hb_ns[AGENT_DATA] -= 10 * NS_PER_S;    /* nobody knows */
+    ck_says_not(shown(), "exchange DOWN");
+}
+END_TEST
+
 START_TEST(progress_says_each_change_once)
 {
     struct progress p = {.shown = {0}};
@@ -182,4 +201,4 @@ END_TEST
 TESTS("screen", all_are_there_when_all_seven_are_ready_or_active, fresh_figures_are_shown_without_marks,
       old_figures_are_marked_stale, what_was_never_heard_has_no_figures, json_has_each_agent_with_its_figures,
       a_text_with_quotes_does_not_break_the_json, a_program_that_ends_at_once_again_and_again_is_named,
-      progress_says_each_change_once)
+      what_is_degraded_stands_under_its_agent_while_it_is_heard, progress_says_each_change_once)
