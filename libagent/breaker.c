@@ -2,22 +2,25 @@
 #include "libagent/breaker.h"
 
 /* Each request asks first; TRIPPED is the last failure of the row, OVER is asking after open_ns. */
-enum event { EV_ASK, EV_OVER, EV_SUCCESS, EV_FAILURE, EV_TRIPPED, EVENTS };
+enum event { EV_ASK, EV_OVER, EV_PROBE, EV_SUCCESS, EV_FAILURE, EV_TRIPPED, EVENTS };
 
 /* Answers that come late, to requests from before it opened, change nothing: OPEN stays OPEN. */
 static const struct row { enum breaker_state next; bool allow; } table[BREAKER_STATES][EVENTS] = {
     [BREAKER_CLOSED] = {
         [EV_ASK] = {BREAKER_CLOSED, true},       [EV_OVER] = {BREAKER_CLOSED, true},
+        [EV_PROBE] = {BREAKER_CLOSED, true},
         [EV_SUCCESS] = {BREAKER_CLOSED, false},  [EV_FAILURE] = {BREAKER_CLOSED, false},
         [EV_TRIPPED] = {BREAKER_OPEN, false},
     },
     [BREAKER_OPEN] = {
         [EV_ASK] = {BREAKER_OPEN, false},        [EV_OVER] = {BREAKER_HALF_OPEN, true},
+        [EV_PROBE] = {BREAKER_HALF_OPEN, true},
         [EV_SUCCESS] = {BREAKER_OPEN, false},    [EV_FAILURE] = {BREAKER_OPEN, false},
         [EV_TRIPPED] = {BREAKER_OPEN, false},
     },
     [BREAKER_HALF_OPEN] = {
         [EV_ASK] = {BREAKER_HALF_OPEN, false},   [EV_OVER] = {BREAKER_OPEN, false},
+        [EV_PROBE] = {BREAKER_HALF_OPEN, true},
         [EV_SUCCESS] = {BREAKER_CLOSED, false},  [EV_FAILURE] = {BREAKER_OPEN, false},
         [EV_TRIPPED] = {BREAKER_OPEN, false},
     },
@@ -45,6 +48,11 @@ static bool apply(struct breaker *b, enum event ev, int64_t now_ns)
 bool breaker_allow(struct breaker *b, int64_t now_ns)
 {
     return apply(b, now_ns - b->since_ns >= b->open_ns ? EV_OVER : EV_ASK, now_ns);
+}
+
+void breaker_probe(struct breaker *b, int64_t now_ns)
+{
+    apply(b, EV_PROBE, now_ns);
 }
 
 void breaker_success(struct breaker *b, int64_t now_ns)

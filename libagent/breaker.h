@@ -35,6 +35,8 @@ struct breaker {
 void breaker_init(struct breaker *b, int64_t now_ns);
 /* May this request go out?  True in HALF_OPEN exactly once, for the probe: it must be reported. */
 bool breaker_allow(struct breaker *b, int64_t now_ns);
+/* One that goes out in any state, spaced by its own rule: an open breaker takes it for its probe. */
+void breaker_probe(struct breaker *b, int64_t now_ns);
 /* Each request that was allowed ends in one of these. */
 void breaker_success(struct breaker *b, int64_t now_ns);
 void breaker_failure(struct breaker *b, int64_t now_ns);

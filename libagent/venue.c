@@ -27,6 +27,7 @@ struct call {
     struct call *next;
     struct venue *v;
     enum venue_class class;
+    bool probe;                 /* the stream's: it comes again by itself, so the breaker lets it pass */
     char method[8];
     char *target, *body;
     venue_done *done;
@@ -221,7 +222,9 @@ static void pump(void *arg)
         if (v->first == NULL)
             v->last = &v->first;
         v->n_waiting--;
-        if (!breaker_allow(&v->breaker, now) && c->class != VENUE_RESCUE)
+        if (c->probe)
+            breaker_probe(&v->breaker, now);
+        if (!c->probe && !breaker_allow(&v->breaker, now) && c->class != VENUE_RESCUE)
             answer(c, VENUE_BROKEN, "the circuit breaker is open: the venue did not answer");
         else
             send_call(v, c);
@@ -249,12 +252,12 @@ static void enqueue(struct venue *v, struct call *c)
     v->n_waiting++;
 }
 
-void venue_call(struct venue *v, enum venue_class class, const char *method, const char *target,
-                const char *body, venue_done *done, void *arg)
+static void call_new(struct venue *v, enum venue_class class, bool probe, const char *method, const char *target,
+                     const char *body, venue_done *done, void *arg)
 {
     struct call *c = calloc(1, sizeof *c);
     must(c != NULL);
-    *c = (struct call){.v = v, .class = class, .done = done, .arg = arg};
+    *c = (struct call){.v = v, .class = class, .probe = probe, .done = done, .arg = arg};
     TEXT_COPY(c->method, method);
     c->target = strdup(target);
     c->body = body != NULL ? strdup(body) : NULL;
@@ -265,6 +268,12 @@ void venue_call(struct venue *v, enum venue_class class, const char *method, con
     }
     enqueue(v, c);
     pump(v);
+}
+
+void venue_call(struct venue *v, enum venue_class class, const char *method, const char *target,
+                const char *body, venue_done *done, void *arg)
+{
+    call_new(v, class, false, method, target, body, done, arg);
 }
 
 int64_t venue_errors(const struct venue *v)
@@ -465,8 +474,8 @@ static void on_connect_timer(void *arg)
 {
     struct venue_stream *s = arg;
     s->opening = true;
-    venue_call(s->v, s->o.private ? VENUE_PRIVATE : VENUE_PUBLIC, "POST",
-               s->o.private ? "/api/v1/bullet-private" : "/api/v1/bullet-public", NULL, on_bullet, s);
+    call_new(s->v, s->o.private ? VENUE_PRIVATE : VENUE_PUBLIC, true, "POST",
+             s->o.private ? "/api/v1/bullet-private" : "/api/v1/bullet-public", NULL, on_bullet, s);
 }
 
 static void on_ping_timer(void *arg)

@@ -3,7 +3,8 @@
  * REST: calls wait for their token bucket (public or private; cancels and closes may use the reserve),
  * cancels and closes first, then what changes something, then questions; equals in order of arrival;
  * at most VENUE_QUEUE_MAX wait; a circuit breaker answers VENUE_BROKEN at once while it is
- * open, except to cancels and closes, which are always tried.  The secret is not here: private calls get
+ * open, except to cancels and closes and the stream's token, which are always tried (the token's answer is the
+ * breaker's probe: a venue that is back is used at once).  The secret is not here: private calls get
  * their headers from the options' sign function, called when the call leaves.
  * Stream: bullet token, connect, welcome, subscriptions, pings; after a loss it connects again by itself,
  * 100 ms to 2 s apart, and tells on_up each time: subscriptions are sent again, what was missed is the

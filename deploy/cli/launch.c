@@ -297,13 +297,12 @@ static pid_t start_supervisord(bool detach)
     setpgid(0, 0);              /* Ctrl-C is ours: we stop it in order */
     if (detach)
         setsid();
-    int out = open("log/supervisord.out", O_WRONLY | O_CREAT | O_TRUNC, 0644);
-    int in = open("/dev/null", O_RDONLY);
-    dup2(in, 0);
-    dup2(out, 1);
-    dup2(out, 2);
-    close(in > LOCK_FD ? in : -1);
-    close(out > LOCK_FD ? out : -1);
+    /* Its own log is log/supervisord.log.  What it cannot write there it says on standard error, and when that
+     * is on the same full disk, it dies of it and nobody restarts anything. */
+    int null = open("/dev/null", O_RDWR);
+    for (int fd = 0; fd <= 2; fd++)
+        dup2(null, fd);
+    close(null > LOCK_FD ? null : -1);
     execlp("supervisord", "supervisord", "-n", "-c", "etc/supervisord.conf", (char *)NULL);
     _exit(127);
 }
@@ -341,11 +340,18 @@ static int stop_supervisord(pid_t pid)
     return EXIT_TIMED_OUT;
 }
 
-static int wait_until_up(struct client *c)
+static int wait_until_up(struct client *c, pid_t pid)
 {
     struct mono deadline = mono_after_ms(START_MS);
     struct progress progress = {.shown = {0}};
+    siginfo_t ended = {.si_pid = 0};
     while (!mono_past(deadline) && !is_up(c)) {
+        if (waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid == pid) {
+            fprintf(stderr, "enigma up: supervisord ended at once (%s %d); in the instance's directory "
+                    "`supervisord -n -c etc/supervisord.conf` says why\n",
+                    ended.si_code == CLD_EXITED ? "exit" : "signal", ended.si_status);
+            return EXIT_FAILED;
+        }
         client_wait(c, 100, is_up, c);
         screen_progress(client_view(c), &progress);
     }
@@ -408,7 +414,7 @@ static int run(const struct instance_options *o)
         printf("Redis, bus and paper exchange run; Ctrl-C stops them\n");
         client_wait(c, 3000, client_heard_any, c);
     } else {
-        rc = wait_until_up(c);
+        rc = wait_until_up(c, pid);
     }
     if (rc == EXIT_OK && o->detach) {
         screen_status(client_view(c), false);

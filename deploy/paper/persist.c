@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "libagent/log.h"
 #include "proto/err.h"
 
 #define MAGIC 0x4C504531u
@@ -33,14 +34,24 @@ static struct slot newest(const struct persist *p);
 
 static uint32_t crc(const void *p, size_t n) { return (uint32_t)crc32(0, p, (uInt)n); }
 
-static void write_all(int fd, const unsigned char *p, size_t n)
+static _Noreturn void die(const struct persist *p, const char *what)
+{
+    log_error("state.failed", LOG_S("path", p->path), LOG_S("operation", what), LOG_S("reason", strerror(errno)),
+              LOG_S("action", errno == ENOSPC || errno == EDQUOT
+                                  ? "ending; free some space, and the process manager starts it again"
+                                  : "ending; look at the disk"));
+    _exit(PERSIST_EXIT);
+}
+
+static void write_all(const struct persist *p, int fd, const unsigned char *at, size_t n)
 {
     while (n > 0) {
-        ssize_t k = write(fd, p, n);
+        ssize_t k = write(fd, at, n);
         if (k < 0 && errno == EINTR)
             continue;
-        must(k > 0);
-        p += k;
+        if (k <= 0)
+            die(p, "write");
+        at += k;
         n -= (size_t)k;
     }
 }
@@ -161,14 +172,15 @@ void persist_commit(struct persist *p)
     size_t body = p->used - sizeof(struct frame);
     struct frame f = {MAGIC, (uint32_t)body, crc(p->buf + sizeof f, body)};
     memcpy(p->buf, &f, sizeof f);
-    write_all(p->new_fd >= 0 ? p->new_fd : p->fd, p->buf, p->used);
+    write_all(p, p->new_fd >= 0 ? p->new_fd : p->fd, p->buf, p->used);
     *(p->new_fd >= 0 ? &p->new_bytes : &p->bytes) += p->used;
     p->used = 0;
 }
 
 void persist_sync(struct persist *p)
 {
-    must(fdatasync(p->fd) == 0 && fdatasync(p->clock_fd) == 0);
+    if (fdatasync(p->fd) != 0 || fdatasync(p->clock_fd) != 0)
+        die(p, "fdatasync");
 }
 
 size_t persist_size(const struct persist *p) { return p->bytes; }
@@ -177,14 +189,16 @@ void persist_renew(struct persist *p)
 {
     must(p->used == 0 && p->new_fd < 0);
     p->new_fd = open(p->fresh, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
-    must(p->new_fd >= 0);
+    if (p->new_fd < 0)
+        die(p, "open anew");
     p->new_bytes = 0;
 }
 
 void persist_swap(struct persist *p)
 {
     must(p->used == 0 && p->new_fd >= 0);
-    must(fdatasync(p->new_fd) == 0 && rename(p->fresh, p->path) == 0);
+    if (fdatasync(p->new_fd) != 0 || rename(p->fresh, p->path) != 0)
+        die(p, "swap");
     close(p->fd);
     p->fd = p->new_fd;
     p->new_fd = -1;
@@ -199,7 +213,8 @@ void persist_clock_write(struct persist *p, const struct persist_clock *c)
     s.clock = *c;
     s.crc = crc(&s, offsetof(struct slot, crc));
     off_t at = (off_t)(s.count % 2 * sizeof s);
-    must(pwrite(p->clock_fd, &s, sizeof s, at) == (ssize_t)sizeof s);
+    if (pwrite(p->clock_fd, &s, sizeof s, at) != (ssize_t)sizeof s)
+        die(p, "write the clock");
 }
 
 /* The newest whole slot; count 0 when there is none. */

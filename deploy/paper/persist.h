@@ -6,7 +6,8 @@
  * records are upserts, so a log can be rewritten as a shorter one holding only the present state.
  * File <dir>/engine.clock: two slots written in turn, so that one is always whole.
  * write() survives the process; persist_sync() makes it survive the machine.
- * Errors:  I/O errors end the process through must(): an exchange that cannot write must not answer.
+ * Errors:  I/O errors end the process (PERSIST_EXIT, state.failed in the log): an exchange that cannot
+ *          write must not answer.
  * Memory:  persist_open / persist_close.  Threads: one.
  */
 #ifndef PAPER_PERSIST_H
@@ -16,6 +17,8 @@
 #include <stdint.h>
 
 struct persist;
+
+#define PERSIST_EXIT 70
 
 typedef int (*persist_apply)(void *arg, uint32_t type, const void *data, size_t size);
 

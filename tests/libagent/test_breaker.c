@@ -119,6 +119,25 @@ START_TEST(takes_a_probe_that_is_never_answered_as_failed)
 }
 END_TEST
 
+START_TEST(takes_a_call_that_goes_out_in_any_state_for_its_probe)
+{
+    struct breaker b;
+    breaker_init(&b, START);
+    breaker_probe(&b, START);
+    ck_assert_int_eq(b.state, BREAKER_CLOSED);
+    for (int i = 0; i < BREAKER_FAILURES; i++)
+        breaker_failure(&b, START);
+    breaker_probe(&b, START + 1);
+    ck_assert_int_eq(b.state, BREAKER_HALF_OPEN);
+    ck_assert(!breaker_allow(&b, START + 2));
+    breaker_failure(&b, START + 3);
+    ck_assert_int_eq(b.state, BREAKER_OPEN);
+    breaker_probe(&b, START + 4);
+    breaker_success(&b, START + 5);
+    ck_assert_int_eq(b.state, BREAKER_CLOSED);
+}
+END_TEST
+
 START_TEST(is_not_moved_by_late_answers_while_open)
 {
     struct breaker b = opened_at(START);
@@ -146,4 +165,5 @@ TESTS("breaker", lets_everything_pass_while_closed,
       lets_one_probe_pass_and_nothing_else, closes_when_the_probe_succeeds_with_a_new_row,
       opens_for_the_full_time_again_when_the_probe_fails,
       takes_a_probe_that_is_never_answered_as_failed, is_not_moved_by_late_answers_while_open,
+      takes_a_call_that_goes_out_in_any_state_for_its_probe,
       names_its_states)

@@ -622,6 +622,26 @@ START_TEST(a_lost_stream_comes_back_by_itself_and_subscribes_again)
 }
 END_TEST
 
+START_TEST(a_stream_that_comes_back_closes_the_breaker_long_before_its_time)
+{
+    struct fake f;
+    struct stream_told t;
+    fake_init(&f, (struct venue_options){.sign = sign});
+    get(&f, VENUE_PUBLIC, "/first");
+    fail_in_a_row(&f, BREAKER_FAILURES);
+    ck_assert_int_eq(f.downs, 1);
+    f.status = 200;
+    f.body = OK_BODY;
+    ck_assert_int_eq(get(&f, VENUE_PUBLIC, "/o").last.outcome, VENUE_BROKEN);
+    struct venue_stream *s = open_stream(&f, &t);
+    RUN_UNTIL(f.loop, f.conn != NULL);
+    ck_assert_int_eq(f.ups, 1);
+    ck_assert_int_eq(get(&f, VENUE_PUBLIC, "/o").last.outcome, VENUE_OK);
+    venue_stream_close(&s);
+    fake_fini(&f);
+}
+END_TEST
+
 START_TEST(a_public_topic_that_is_refused_is_given_up_alone)
 {
     struct fake f;
@@ -685,5 +705,6 @@ TESTS("venue", an_answer_of_the_venue_comes_with_its_data,
       refuses_more_than_its_queue_holds_but_takes_cancels,
       a_stream_subscribes_after_the_welcome_and_hands_messages_on,
       a_lost_stream_comes_back_by_itself_and_subscribes_again,
+      a_stream_that_comes_back_closes_the_breaker_long_before_its_time,
       a_public_topic_that_is_refused_is_given_up_alone,
       a_stream_that_cannot_open_says_so_once_and_goes_on_trying)
