@@ -125,6 +125,7 @@ deps: build/.deps
 # Unit and protocol tests; V=asan, tsan, cov for the variants.
 check: $(TESTS)
 	@tests/run.sh $(sort $(TESTS))
+	@$(if $(filter cov,$(V)),tests/coverage.sh $(B))
 
 # Scenario tests start the real processes.
 scenario: all $(SCENARIO_BINS)

@@ -7,7 +7,8 @@
 
 #include "libagent/core/divergence.h"
 
-#define SPAN (2 * DIV_SIDE + 1)
+#define SPAN  (2 * DIV_SIDE + 1)
+#define NOISE 1e-9      /* of the least gap: its mirror image rounds differently */
 
 void div_init(struct divergence *d)
 {
@@ -75,7 +76,7 @@ static int compare(const struct divergence *d, int i, const struct div_pivot *ol
     if (!(old->valid & new->valid & 1u << i) || (price > 0) == (ind > 0) || ind == 0)
         return 0;
     const double gap = i < DIV_BOUNDED ? DIV_GAP : gap_by_sd(d, i);
-    if (gap < 0 || fabs(ind) < gap)
+    if (gap < 0 || fabs(ind) < gap * (1 - NOISE))
         return 0;
     return price > 0 ? 1 : 2;
 }

@@ -7,7 +7,8 @@
  *     regular bullish  lower low, higher indicator    regular bearish  higher high, lower indicator
  *     hidden  bullish  higher low, lower indicator    hidden  bearish  lower high, higher indicator
  *   prices differ by at least 0.1 ATR of the confirming bar; indicators by 2 % of their range of
- *   100, or, for those without bounds, by 0.1 standard deviation of their last 100 values.
+ *   100, or, for those without bounds, by 0.1 standard deviation of their last 100 values; short
+ *   of that by 1e-9 of it counts, too, so that rounding does not tell a rise from its mirror image.
  * It counts at its confirming bar and the next four.  Only the newest of an indicator counts; where
  * a high and a low confirm opposite ones at the same bar they cancel.
  *

@@ -7,6 +7,7 @@
 #ifndef TESTS_PLAIN_H
 #define TESTS_PLAIN_H
 
+#include <glob.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -80,6 +81,42 @@ static inline struct candle *plain_load(const char *name, int64_t tf_ns, int max
     }
     gzclose(f);
     return c;
+}
+
+/* call() for every file of recorded candles, in order of name, at most `max` bars of it.  Returns how
+ * many there were: 0 when they are not there. */
+static inline int plain_each(int max, void (*call)(const char *name, const struct candle *c, int n))
+{
+    static const struct {
+        const char *part;
+        int minutes;
+    } known[] = {{"_1m_", 1},  {"_5m_", 5},   {"_15m_", 15},  {"_30m_", 30},
+                 {"_1h_", 60}, {"_4h_", 240}, {"_1d_", 1440}};
+    glob_t files;
+    int count = 0;
+
+    if (glob("../shared/data/candles/*.csv.gz", 0, NULL, &files) != 0) {
+        printf("recorded candles are not there, left out\n");
+        return 0;
+    }
+    for (size_t i = 0; i < files.gl_pathc; i++) {
+        const char *name = strrchr(files.gl_pathv[i], '/') + 1;
+        int64_t tf_ns = 0;
+        int n = 0;
+        for (size_t k = 0; k < sizeof known / sizeof known[0]; k++)
+            if (strstr(name, known[k].part) != NULL)
+                tf_ns = known[k].minutes * PLAIN_MINUTE;
+        struct candle *c = plain_load(name, tf_ns, max, &n);
+        if (tf_ns == 0 || c == NULL || n == 0) {
+            printf("%s: no candles of a known timeframe\n", name);
+            exit(EXIT_FAILURE);
+        }
+        call(name, c, n);
+        free(c);
+        count++;
+    }
+    globfree(&files);
+    return count;
 }
 
 /* ---- indicators ---- */
@@ -365,7 +402,7 @@ static inline double plain_confirmed(const struct plain *p, const double *x, boo
             var += (x[i] - mean) * (x[i] - mean) / 100;
         gap = 0.1 * sqrt(var);
     }
-    if (fabs(xb - xa) < gap)
+    if (fabs(xb - xa) < gap * (1 - 1e-9))
         return 0;
     if (dir < 0)        /* lows speak for a rise */
         return pb < pa && xb > xa ? 1.2 : pb > pa && xb < xa ? 1.0 : 0;

@@ -40,7 +40,9 @@ START_TEST(names_the_first_rule_that_a_candle_breaks)
         ck_assert_msg(candle_check(&cases[i].c) == cases[i].want, "case %zu: %s", i,
                       candle_verdict_text(candle_check(&cases[i].c)));
     ck_assert_str_eq(candle_verdict_name(CANDLE_HIGH_BELOW_LOW), "HIGH_BELOW_LOW");
+    ck_assert_str_eq(candle_verdict_text(CANDLE_HIGH_BELOW_LOW), "high below low");
     ck_assert_str_eq(candle_verdict_name((enum candle_verdict)99), "?");
+    ck_assert_str_eq(candle_verdict_text((enum candle_verdict)99), "?");
 }
 END_TEST
 

@@ -1,6 +1,6 @@
-/* Gamma, lighthouse, kappa, CASCADE, the gate.  The first three are the acceptance test
- * "constant inputs give a constant Gamma; permutation changes nothing; row-misaligned series are
- * detected". */
+/* Gamma, lighthouse, kappa, CASCADE, the gate.  Acceptance test 1 (constant inputs give a constant
+ * Gamma, permutation changes nothing, row-misaligned series are detected) is the three below that
+ * say so. */
 #include <complex.h>
 
 #include "libagent/core/gamma.h"
@@ -91,6 +91,7 @@ START_TEST(equals_the_definition_at_every_hour)
 }
 END_TEST
 
+/* Acceptance test 1, first part. */
 START_TEST(constant_inputs_give_a_constant_gamma)
 {
     struct gamma *m = calloc(1, sizeof *m);
@@ -119,6 +120,7 @@ START_TEST(constant_inputs_give_a_constant_gamma)
 }
 END_TEST
 
+/* Acceptance test 1, second part. */
 START_TEST(a_permutation_of_the_symbols_changes_no_bit)
 {
     enum { N = 8, H = 60 };
@@ -144,8 +146,9 @@ START_TEST(a_permutation_of_the_symbols_changes_no_bit)
 }
 END_TEST
 
-/* Two of eight series begin 7 h later: put together by row they would be mixed up; here they are
- * either aligned (their own times) or stale (their times do not reach the hour). */
+/* Acceptance test 1, third part.  Two of eight series begin 7 h later: put together by row they
+ * would be mixed up; here they are either aligned (their own times) or stale (their times do not
+ * reach the hour). */
 START_TEST(rows_that_are_shifted_against_each_other_are_detected)
 {
     enum { N = 8, H = 80 };
@@ -172,6 +175,69 @@ START_TEST(rows_that_are_shifted_against_each_other_are_detected)
     ck_assert_int_eq(gamma_gate(m, 0, -1), GAMMA_STALE);
     free(m);
     free(c);
+}
+END_TEST
+
+/* Mean Gamma of the recorded series, the first two of them `late` hours late by their stamps. */
+static double recorded_mean(struct candle *const c[], const int n[], int symbols, int late,
+                            long *hours)
+{
+    struct gamma *m = calloc(1, sizeof *m);
+    int at[GAMMA_SYMBOLS_MAX] = {0};
+    double sum = 0;
+
+    *hours = 0;
+    gamma_init(m, symbols, 0);
+    for (int64_t hour = c[0][0].start_ns / HOUR; at[0] < n[0]; hour++) {
+        for (int i = 0; i < symbols; i++) {
+            const int64_t shift = i < 2 ? late * HOUR : 0;
+            while (at[i] < n[i] && c[i][at[i]].start_ns + shift < hour * HOUR)
+                at[i]++;
+            if (at[i] == n[i] || c[i][at[i]].start_ns + shift != hour * HOUR)
+                continue;
+            struct candle b = c[i][at[i]];
+            b.start_ns += shift;
+            ck_assert(gamma_bar(m, i, &b) != CANDLE_BACKWARDS);
+        }
+        gamma_update(m, (hour + 1) * HOUR);
+        if (m->fresh == symbols) {
+            sum += m->value;
+            ++*hours;
+        }
+    }
+    free(m);
+    return sum / (double)*hours;
+}
+
+/* Acceptance test 1, what it is for: stamps of two symbols that lie by 7 h cost a
+ * third of Gamma. */
+START_TEST(recorded_series_seven_hours_off_have_a_lower_gamma)
+{
+    static const char *const names[] = {"BTCUSDT", "ETHUSDT", "BNBUSDT", "DOGEUSDT", "LINKUSDT",
+                                        "SOLUSDT"};
+    enum { SYMBOLS = sizeof names / sizeof names[0] };
+    struct candle *c[SYMBOLS];
+    int n[SYMBOLS];
+    long hours, hours_off;
+
+    for (int i = 0; i < SYMBOLS; i++) {
+        char file[64];
+        snprintf(file, sizeof file, "binance-spot_%s_1h_to-2024-09.csv.gz", names[i]);
+        c[i] = plain_load(file, HOUR, 25000, &n[i]);
+        if (c[i] == NULL) {
+            printf("not there, left out: %s\n", file);
+            while (--i >= 0)
+                free(c[i]);
+            return;
+        }
+    }
+    const double right = recorded_mean(c, n, SYMBOLS, 0, &hours),
+                 off = recorded_mean(c, n, SYMBOLS, 7, &hours_off);
+    printf("mean Gamma of %d recorded symbols in %ld hours: %.3f; with two of them 7 h off: %.3f\n",
+           SYMBOLS, hours, right, off);
+    ck_assert(hours > 10000 && hours_off > 10000 && right > 0.7 && off < right - 0.15);
+    for (int i = 0; i < SYMBOLS; i++)
+        free(c[i]);
 }
 END_TEST
 
@@ -287,7 +353,9 @@ START_TEST(the_gate_abstains_below_four_configured_and_refuses_below_four_fresh)
     ck_assert_int_eq(gamma_gate(m, 5, m->symbol[5].g), GAMMA_PASS);     /* exactly at the limit */
     ck_assert_int_eq(gamma_gate(m, 5, nextafter(m->symbol[5].g, 2)), GAMMA_LOW);
     ck_assert_str_eq(gamma_gate_name(GAMMA_STALE), "GAMMA_STALE");
+    ck_assert_str_eq(gamma_gate_name(GAMMA_GATE_COUNT), "?");
     ck_assert_int_eq(gamma_init(m, 65, 0), ERR_RANGE);
+    ck_assert_int_eq(gamma_init(m, -1, 0), ERR_RANGE);
     free(m);
 }
 END_TEST
@@ -336,6 +404,28 @@ START_TEST(bad_bars_are_named_and_not_used)
 }
 END_TEST
 
+/* History symbol by symbol, and the same bars hour by hour. */
+START_TEST(a_batch_equals_the_bars_as_they_came_bit_for_bit)
+{
+    enum { N = 8, H = 200 };
+    double *c = walks(N, H, 0.7, 12);
+    struct gamma *a = fed(c, N, H, straight), *b = calloc(1, sizeof *b);
+
+    gamma_init(b, N, 0);
+    for (int i = 0; i < N; i++)
+        for (int t = 0; t < H; t++) {
+            const struct candle bar = hour_bar(1000 + t, c[i * H + t]);
+            ck_assert_int_eq(gamma_bar(b, i, &bar), CANDLE_OK);
+        }
+    gamma_update(a, (1000 + H) * HOUR);
+    gamma_update(b, (1000 + H) * HOUR);
+    ck_assert(a->valid && memcmp(a, b, sizeof *a) == 0);
+    free(a);
+    free(b);
+    free(c);
+}
+END_TEST
+
 START_TEST(restored_at_every_hour_equals_never_having_stopped)
 {
     enum { N = 8, H = 200 };
@@ -363,6 +453,10 @@ START_TEST(restored_at_every_hour_equals_never_having_stopped)
     ck_assert_int_eq(gamma_restore(b, bytes, 3), ERR_TRUNCATED);
     bytes[0]++;
     ck_assert_int_eq(gamma_restore(b, bytes, sizeof *b), ERR_VERSION);
+    bytes[0]--;
+    bytes[4]++; /* another size */
+    ck_assert_int_eq(gamma_restore(b, bytes, sizeof *b), ERR_VERSION);
+    ck_assert(memcmp(a, b, sizeof *a) == 0); /* untouched */
     free(bytes);
     free(a);
     free(b);
@@ -373,9 +467,11 @@ END_TEST
 TESTS("gamma", equals_the_definition_at_every_hour, constant_inputs_give_a_constant_gamma,
       a_permutation_of_the_symbols_changes_no_bit,
       rows_that_are_shifted_against_each_other_are_detected,
+      recorded_series_seven_hours_off_have_a_lower_gamma,
       a_missing_hour_makes_the_symbol_stale_until_it_is_repaired,
       holds_the_hour_before_for_the_grace_and_no_longer,
       the_lighthouse_has_hysteresis_and_goes_out_when_stale,
       the_gate_abstains_below_four_configured_and_refuses_below_four_fresh,
       cascade_follows_wins_losses_and_market_time, bad_bars_are_named_and_not_used,
+      a_batch_equals_the_bars_as_they_came_bit_for_bit,
       restored_at_every_hour_equals_never_having_stopped)

@@ -1,5 +1,6 @@
 /* The score of one timeframe: every sub-signal against the plain definitions, sums, symmetry,
  * restarts. */
+#include "libagent/core/strategy_score.h"
 #include "proto/err.h"
 #include "tests/libagent/core/plain.h"
 #include "tests/runner.h"
@@ -215,12 +216,41 @@ START_TEST(an_unknown_weight_is_refused_by_name)
     ck_assert_int_eq(score_weight_set(&w, "", 1), ERR_UNKNOWN);
     ck_assert_int_eq(score_weight_set(&w, "rsi", NAN), ERR_RANGE);
     ck_assert_int_eq(score_weight_set(&w, "rsi", -1), ERR_RANGE);
+    ck_assert_int_eq(score_weight_set(&w, "rsi", 1000), ERR_OK);
+    ck_assert_int_eq(score_weight_set(&w, "rsi", 1000.5), ERR_RANGE);
     double sum = 0;
     score_weights_default(&w);
     for (int i = 0; i < IND_COUNT; i++)
         sum += w.max[i];
     ck_assert(sum == 140);
+}
+END_TEST
+
+START_TEST(everything_has_a_name_and_what_is_none_has_not)
+{
+    ck_assert_str_eq(score_ind_name(IND_STOCH), "stoch");
+    ck_assert_str_eq(score_ind_name(IND_COUNT), "?");
     ck_assert_str_eq(score_sub_name(SUB_KDJ_J_LINE), "kdj.j_line");
+    ck_assert_str_eq(score_sub_name(SUB_COUNT), "?");
+    ck_assert_str_eq(score_group_name(GROUP_OSCILLATORS), "oscillators");
+    ck_assert_str_eq(score_group_name(GROUP_BANDS), "bands");
+    ck_assert_str_eq(score_group_name(GROUP_COUNT), "?");
+    ck_assert_str_eq(score_class_name(CLASS_COUNT), "?");
+    ck_assert_str_eq(score_micro_name(MICRO_FLOW), "flow");
+    ck_assert_str_eq(score_micro_name(MICRO_DEPTH), "depth");
+    ck_assert_str_eq(score_micro_name(MICRO_COUNT), "?");
+}
+END_TEST
+
+START_TEST(divergences_are_counted_by_side)
+{
+    struct score r = {0};
+    r.part[SUB_RSI_DIVERGENCE].dir = r.part[SUB_STOCH_DIVERGENCE].dir = 1;
+    r.part[SUB_OBV_DIVERGENCE].dir = -1;
+    r.part[SUB_RSI_ZONE].dir = 1; /* none of them */
+    ck_assert_int_eq(score_divergences(&r, 1), 2);
+    ck_assert_int_eq(score_divergences(&r, -1), 1);
+    ck_assert_int_eq(score_divergences(&r, 0), 0);
 }
 END_TEST
 
@@ -231,6 +261,7 @@ START_TEST(a_divergence_counts_at_its_confirming_bar_and_the_next_four)
     bool hidden;
 
     div_init(d);
+    ck_assert_int_eq(div_now(d, DIV_RSI, &hidden), 0); /* before the first bar */
     for (int t = 0; t < 30; t++) {
         struct div_bar b = {.high = 200, .low = 100, .atr = 1, .ready = 1, .valid = 1};
         b.ind[DIV_RSI] = 50;
@@ -307,12 +338,50 @@ START_TEST(restored_at_every_bar_equals_never_having_stopped)
 }
 END_TEST
 
+/* History given at once, both timeframes, and the same bars one by one as they came. */
+START_TEST(a_batch_equals_the_bars_as_they_came_bit_for_bit)
+{
+    enum { N = 4000 };
+    struct candle *c = plain_walk(N, 31), *confirm = calloc(N / 5, sizeof *confirm);
+    struct strategy_score *a = calloc(1, sizeof *a), *b = calloc(1, sizeof *b);
+    struct strategy_score_params p;
+    struct score_signal g;
+
+    strategy_score_params_default(&p);
+    for (int i = 0; i < N / 5; i++) {
+        confirm[i] = c[5 * i];
+        confirm[i].tf_ns = 5 * PLAIN_MINUTE;
+        confirm[i].close = c[5 * i + 4].close;
+        for (int k = 1; k < 5; k++) {
+            confirm[i].high = fmax(confirm[i].high, c[5 * i + k].high);
+            confirm[i].low = fmin(confirm[i].low, c[5 * i + k].low);
+            confirm[i].volume += c[5 * i + k].volume;
+        }
+    }
+    for (int given = 0; given < 2; given++) {
+        strategy_score_init(a, PLAIN_MINUTE, 5 * PLAIN_MINUTE);
+        strategy_score_init(b, PLAIN_MINUTE, 5 * PLAIN_MINUTE);
+        score_warm_up(a, &p, c, N, confirm, given == 0 ? 0 : N / 5);
+        for (int t = 0; t < N; t++)
+            score_on_bar(b, &p, &c[t], NULL, true, &g);
+        ck_assert_msg(memcmp(a, b, sizeof *a) == 0, "with %s",
+                      given ? "both" : "primary bars only");
+    }
+    free(a);
+    free(b);
+    free(confirm);
+    free(c);
+}
+END_TEST
+
 TESTS("score", every_sub_signal_equals_its_plain_definition,
       every_sub_signal_equals_its_plain_definition_on_recorded_candles,
       mirrored_prices_mirror_the_score, a_flat_market_says_nothing_at_all,
       a_market_that_goes_flat_falls_silent,
       microstructure_adds_at_most_twenty_and_ignores_what_is_not_finite,
       classes_change_exactly_at_30_50_70_and_90, an_unknown_weight_is_refused_by_name,
+      everything_has_a_name_and_what_is_none_has_not, divergences_are_counted_by_side,
       a_divergence_counts_at_its_confirming_bar_and_the_next_four,
       pivots_too_near_too_far_or_too_alike_make_no_divergence,
-      restored_at_every_bar_equals_never_having_stopped)
+      restored_at_every_bar_equals_never_having_stopped,
+      a_batch_equals_the_bars_as_they_came_bit_for_bit)
