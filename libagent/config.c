@@ -19,6 +19,7 @@
 #include "proto/mp.h"
 
 #include "libagent/config.h"
+#include "libagent/strategies_config.h"
 
 #define ENV_NAME_MAX 64
 
@@ -418,10 +419,10 @@ int config_check(const struct config *c, char why[CONFIG_WHY_MAX])
     static const char *const modes[] = {"paper", "live", NULL};
     static const char *const frames[] = {"1m", "5m", "15m", "1h", NULL};
     static const char *const shutdown[] = {"keep", "flatten", NULL};
-    static const char *const strategies[] = {"score", "probe", NULL};
+    static const char *const rankings[] = {"auto", "score", "features", NULL};
     static const struct { enum cfg key; const char *const *words; } words[] = {
         {CFG_log_level, levels}, {CFG_mode, modes}, {CFG_primary_tf, frames},
-        {CFG_confirm_tf, frames}, {CFG_on_shutdown, shutdown}, {CFG_strategy, strategies},
+        {CFG_confirm_tf, frames}, {CFG_on_shutdown, shutdown}, {CFG_ranking, rankings},
     };
     static const struct { enum cfg low, high; } orders[] = {
         {CFG_leverage, CFG_max_leverage},
@@ -446,11 +447,7 @@ int config_check(const struct config *c, char why[CONFIG_WHY_MAX])
     if (err == ERR_OK && c->values[CFG_symbols].n_words == 0)
         return complain(why, "%s: symbols is empty; name at least one contract",
                         config_source(c, CFG_symbols));
-    if (err == ERR_OK && strcmp(config_text(c, CFG_strategy), "probe") == 0 &&
-        strcmp(config_text(c, CFG_mode), "live") == 0)
-        return complain(why, "%s: strategy = probe is a test and refuses mode = live",
-                        config_source(c, CFG_strategy));
-    return err;
+    return err == ERR_OK ? strategies_from_config(c, NULL, why) : err;
 }
 
 const char *config_text(const struct config *c, enum cfg key)

@@ -24,6 +24,7 @@
 #define EXP_TEXT_MAX 100
 
 __extension__ typedef unsigned __int128 u128;
+__extension__ typedef __int128 i128;
 
 static u128 coefficient(dec_t a)
 {
@@ -72,7 +73,7 @@ static unsigned mode(enum dec_round how, bool neg)
 /* Every result passes here: not finite is a broken invariant, our numbers are far from it. */
 static dec_t checked(BID_UINT128 v)
 {
-    must(bid128_isFinite(v));
+    must((v.w[1] & 0x7800000000000000u) != 0x7800000000000000u);
     return (dec_t){.v = v};
 }
 
@@ -260,20 +261,89 @@ char *dec_format_places(dec_t a, int places, enum dec_round how, char *buf)
 
 /* ---- arithmetic ---- */
 
+/* Short cuts for the numbers of trading, whose digits fit two machine words: the same bits as the library's, which is
+ * asked whenever digits could be lost, and for zeros, whose signs have rules of their own. */
+
+#define BITS_EXACT 112          /* below 10^34 in any case */
+#define BITS_WHOLE 126          /* fits an i128, and so does the sum of two */
+#define SHIFT_MAX  38
+#define EXP_SAFE   3000         /* two exponents within it add up to one that exists */
+
+#define E19(n) ((u128)10000000000000000000u * n##u)
+static const u128 power10[SHIFT_MAX + 1] = {
+    1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000, 100000000000,
+    1000000000000, 10000000000000, 100000000000000, 1000000000000000, 10000000000000000, 100000000000000000,
+    1000000000000000000, E19(1), E19(10), E19(100), E19(1000), E19(10000), E19(100000), E19(1000000), E19(10000000),
+    E19(100000000), E19(1000000000), E19(10000000000), E19(100000000000), E19(1000000000000), E19(10000000000000),
+    E19(100000000000000), E19(1000000000000000), E19(10000000000000000), E19(100000000000000000),
+    E19(1000000000000000000), E19(10000000000000000000),
+};
+
+static int bits_of(u128 c)
+{
+    uint64_t high = (uint64_t)(c >> 64), low = (uint64_t)c;
+    return high != 0 ? 128 - __builtin_clzll(high) : low != 0 ? 64 - __builtin_clzll(low) : 0;
+}
+
+/* 10^n has no more bits than this, for n up to SHIFT_MAX. */
+static int bits_of_power10(int n)
+{
+    return n * 3402 / 1024 + 1;
+}
+
+static bool safe_exponent(dec_t a)
+{
+    return exponent(a) >= -EXP_SAFE && exponent(a) <= EXP_SAFE;
+}
+
+/* Both as whole multiples of 10^*exp10, the smaller of their exponents.  False: both are zero, or it takes more than
+ * `bits` bits. */
+static bool align(dec_t a, dec_t b, int bits, i128 *x, i128 *y, int *exp10)
+{
+    u128 m = coefficient(a), n = coefficient(b);
+    int shift = exponent(a) - exponent(b);
+    if ((m | n) == 0 || shift > SHIFT_MAX || shift < -SHIFT_MAX ||
+        bits_of(m) + (shift > 0 ? bits_of_power10(shift) : 0) > bits ||
+        bits_of(n) + (shift < 0 ? bits_of_power10(-shift) : 0) > bits)
+        return false;
+    m *= shift > 0 ? power10[shift] : 1;
+    n *= shift < 0 ? power10[-shift] : 1;
+    *exp10 = shift > 0 ? exponent(b) : exponent(a);
+    *x = negative(a) ? -(i128)m : (i128)m;
+    *y = negative(b) ? -(i128)n : (i128)n;
+    return true;
+}
+
+static dec_t make_signed(i128 v, int exp10)
+{
+    return make(v < 0, v < 0 ? 0 - (u128)v : (u128)v, exp10);
+}
+
 dec_t dec_add(dec_t a, dec_t b)
 {
+    i128 x, y;
+    int exp10;
+    if (align(a, b, BITS_EXACT - 1, &x, &y, &exp10))
+        return make_signed(x + y, exp10);
     unsigned flags = 0;
     return checked(bid128_add(a.v, b.v, BID_ROUNDING_TO_NEAREST, &flags));
 }
 
 dec_t dec_sub(dec_t a, dec_t b)
 {
+    i128 x, y;
+    int exp10;
+    if (align(a, b, BITS_EXACT - 1, &x, &y, &exp10))
+        return make_signed(x - y, exp10);
     unsigned flags = 0;
     return checked(bid128_sub(a.v, b.v, BID_ROUNDING_TO_NEAREST, &flags));
 }
 
 dec_t dec_mul(dec_t a, dec_t b)
 {
+    u128 m = coefficient(a), n = coefficient(b);
+    if (bits_of(m) + bits_of(n) <= BITS_EXACT && safe_exponent(a) && safe_exponent(b))
+        return make(negative(a) != negative(b), m * n, exponent(a) + exponent(b));
     unsigned flags = 0;
     return checked(bid128_mul(a.v, b.v, BID_ROUNDING_TO_NEAREST, &flags));
 }
@@ -292,6 +362,12 @@ int dec_div(dec_t a, dec_t b, dec_t *ret)
 {
     if (dec_is_zero(b))
         return ERR_RANGE;
+    u128 m = coefficient(a), n = coefficient(b);
+    if (m != 0 && m <= UINT64_MAX && n <= UINT64_MAX && (uint64_t)m % (uint64_t)n == 0 && safe_exponent(a) &&
+        safe_exponent(b)) {
+        *ret = make(negative(a) != negative(b), (uint64_t)m / (uint64_t)n, exponent(a) - exponent(b));
+        return ERR_OK;
+    }
     unsigned flags = 0;
     *ret = checked(bid128_div(a.v, b.v, BID_ROUNDING_TO_NEAREST, &flags));
     return ERR_OK;
@@ -304,10 +380,42 @@ dec_t dec_quo(dec_t a, dec_t b)
     return r;
 }
 
+int dec_floor_div(dec_t a, dec_t b, int64_t *ret)
+{
+    i128 x, y;
+    int exp10;
+    if (dec_sign(b) <= 0)
+        return ERR_RANGE;
+    if (align(a, b, BITS_WHOLE, &x, &y, &exp10)) {
+        i128 q = x / y - (x % y < 0);
+        if (q > INT64_MAX || q < INT64_MIN)
+            return ERR_RANGE;
+        *ret = (int64_t)q;
+        return ERR_OK;
+    }
+    /* A quotient of 34 digits may have been rounded up to a whole number; n b - a has the sign that it has exactly. */
+    unsigned flags = 0;
+    dec_t n = dec_round_places(dec_quo(a, b), 0, DEC_FLOOR);
+    if (dec_sign(checked(bid128_fma(n.v, b.v, dec_neg(a).v, BID_ROUNDING_TO_NEAREST, &flags))) > 0)
+        n = dec_sub(n, dec_int(1));
+    return dec_to_int(n, ret);
+}
+
 static dec_t round_integral(dec_t a, enum dec_round how)
 {
     unsigned flags = 0;
     return checked(bid128_round_integral_exact(a.v, mode(how, negative(a)), &flags));
+}
+
+/* What is left of a beyond the multiple of step towards zero: exact, sign of a. */
+static dec_t remainder_of(dec_t a, dec_t step)
+{
+    unsigned flags = 0;
+    i128 x, y;
+    int exp10;
+    if (align(a, step, BITS_WHOLE, &x, &y, &exp10))
+        return make(negative(a), (u128)(x < 0 ? -x : x) % (u128)y, exp10);
+    return checked(bid128_fmod(a.v, step.v, &flags));
 }
 
 /* The quotient may itself be rounded (34 digits), which could carry a value just below a multiple onto
@@ -315,8 +423,7 @@ static dec_t round_integral(dec_t a, enum dec_round how)
 dec_t dec_round_to(dec_t a, dec_t step, enum dec_round how)
 {
     must(dec_sign(step) > 0);
-    unsigned flags = 0;
-    dec_t rest = checked(bid128_fmod(a.v, step.v, &flags));      /* exact, sign of a */
+    dec_t rest = remainder_of(a, step);
     dec_t base = dec_sub(a, rest);                              /* the multiple towards zero */
     if (dec_is_zero(rest))
         return a;
@@ -340,7 +447,7 @@ dec_t dec_round_to(dec_t a, dec_t step, enum dec_round how)
         break;
     case DEC_HALF_EVEN: {
         dec_t two = dec_add(step, step);
-        away = half > 0 || (half == 0 && !dec_is_zero(checked(bid128_fmod(base.v, two.v, &flags))));
+        away = half > 0 || (half == 0 && !dec_is_zero(remainder_of(base, two)));
         break;
     }
     }
@@ -363,14 +470,19 @@ dec_t dec_round_places(dec_t a, int places, enum dec_round how)
 bool dec_is_multiple(dec_t a, dec_t step)
 {
     must(dec_sign(step) > 0);
-    unsigned flags = 0;
-    return dec_is_zero(checked(bid128_fmod(a.v, step.v, &flags)));
+    return dec_is_zero(remainder_of(a, step));
 }
 
 /* ---- comparison ---- */
 
 int dec_cmp(dec_t a, dec_t b)
 {
+    i128 x, y;
+    int exp10;
+    if (dec_is_zero(a) || dec_is_zero(b))
+        return dec_sign(a) - dec_sign(b);
+    if (align(a, b, BITS_WHOLE, &x, &y, &exp10))
+        return x < y ? -1 : x > y;
     unsigned flags = 0;
     if (bid128_quiet_less(a.v, b.v, &flags))
         return -1;
@@ -404,7 +516,7 @@ bool dec_ge(dec_t a, dec_t b)
 
 bool dec_is_zero(dec_t a)
 {
-    return bid128_isZero(a.v);
+    return coefficient(a) == 0;
 }
 
 int dec_sign(dec_t a)
@@ -426,6 +538,10 @@ dec_t dec_max(dec_t a, dec_t b)
 
 int dec_to_int(dec_t a, int64_t *ret)
 {
+    if (exponent(a) == 0 && coefficient(a) <= INT64_MAX) {
+        *ret = negative(a) ? -(int64_t)coefficient(a) : (int64_t)coefficient(a);
+        return ERR_OK;
+    }
     if (!dec_eq(a, round_integral(a, DEC_DOWN)) || dec_gt(a, dec_int(INT64_MAX)) ||
         dec_lt(a, dec_int(INT64_MIN)))
         return ERR_RANGE;

@@ -68,6 +68,8 @@ dec_t dec_abs(dec_t a);
 int dec_div(dec_t a, dec_t b, dec_t *ret);
 /* a / b for a divisor that the caller has proved not to be 0; must() otherwise. */
 dec_t dec_quo(dec_t a, dec_t b);
+/* floor(a / b), exact.  ERR_RANGE unless b > 0 and the result fits. */
+int dec_floor_div(dec_t a, dec_t b, int64_t *ret);
 
 /* a rounded to an integer multiple of step (> 0; must() otherwise) in the named direction. */
 dec_t dec_round_to(dec_t a, dec_t step, enum dec_round how);

@@ -129,6 +129,28 @@ static struct sub_position current(const struct exposure *r)
     return p;
 }
 
+/* NULL: more symbols than can be configured. */
+static struct rest *rest_of(struct books *b, const char *symbol)
+{
+    int i = 0;
+    while (i < b->rests_n && strcmp(b->rests[i].symbol, symbol) != 0)
+        i++;
+    if (i == BOOKS_SYMBOLS)
+        return NULL;
+    if (i == b->rests_n) {
+        b->rests_n++;
+        TEXT_COPY(b->rests[i].symbol, symbol);
+    }
+    return &b->rests[i];
+}
+
+static void entered(struct books *b, const struct sub_position *p)
+{
+    struct rest *rest = rest_of(b, p->symbol);
+    if (rest != NULL && p->opened_ns > rest->entered_ns)
+        rest->entered_ns = p->opened_ns;
+}
+
 void books_position(struct books *b, const struct sub_position *p)
 {
     if (is_closed(b, p->signal_id))
@@ -138,23 +160,11 @@ void books_position(struct books *b, const struct sub_position *p)
         r = row_add(b, p->signal_id, p->symbol, side_of(p->side));
     if (r == NULL || (r->open && p->version <= r->position.version))
         return;
+    entered(b, p);
     r->position = *p;
     r->open = 1;
     if (r->expires_ns == 0)
         r->reserved = 0;
-}
-
-static void rest(struct books *b, const char *symbol, int64_t until_ns)
-{
-    int i = 0;
-    while (i < b->rests_n && strcmp(b->rests[i].symbol, symbol) != 0)
-        i++;
-    if (i == BOOKS_SYMBOLS)
-        return;                 /* more symbols than can be configured */
-    if (i == b->rests_n)
-        b->rests_n++;
-    TEXT_COPY(b->rests[i].symbol, symbol);
-    b->rests[i].until_ns = until_ns;
 }
 
 enum risk_event books_closed(struct books *b, const struct risk_limits *l, const struct sub_position *p,
@@ -167,7 +177,10 @@ enum risk_event books_closed(struct books *b, const struct risk_limits *l, const
     struct exposure *r = row_find(b, p->signal_id, p->symbol);
     if (r != NULL)
         row_remove(b, r);
-    rest(b, p->symbol, risk_cooldown_until(l, p->closed_ns, bar_ns));
+    entered(b, p);
+    struct rest *rest = rest_of(b, p->symbol);
+    if (rest != NULL)
+        rest->until_ns = risk_cooldown_until(l, p->closed_ns, bar_ns);
     return risk_streak_close(&b->streak, l, p->net_pnl, p->closed_ns, bar_ns);
 }
 
@@ -243,6 +256,14 @@ void books_emergency(struct books *b)
     b->emergency = 1;
 }
 
+bool books_lighthouse(struct books *b, bool on)
+{
+    if (!b->account_known || on == (b->burst.on != 0))
+        return false;
+    risk_burst_update(&b->burst, on, b->account.available);
+    return true;
+}
+
 void books_answer(struct books *b, const struct answer *a)
 {
     struct seen *s = &b->seen[b->seen_next];
@@ -258,6 +279,8 @@ void books_answer(struct books *b, const struct answer *a)
     struct exposure *r = row_add(b, a->signal_text, a->symbol, a->side);
     must(r != NULL);            /* books_full was asked */
     TEXT_COPY(r->approval_id, a->approval_id);
+    TEXT_COPY(r->strategy, a->strategy);
+    risk_burst_approved(&b->burst, a->margin);
     r->reserved = 1;
     r->margin = a->margin;
     r->notional = a->notional;
@@ -310,6 +333,14 @@ int64_t books_rest_until(const struct books *b, const char *symbol)
     return 0;
 }
 
+int64_t books_entered(const struct books *b, const char *symbol)
+{
+    for (int i = 0; i < b->rests_n; i++)
+        if (strcmp(b->rests[i].symbol, symbol) == 0)
+            return b->rests[i].entered_ns;
+    return 0;
+}
+
 size_t books_open(const struct books *b, struct sub_position *ret, size_t max)
 {
     size_t n = 0;
@@ -356,6 +387,7 @@ int books_positions(const struct books *b, struct risk_position ret[BOOKS_ROWS])
             .side = r->side, .margin = dec_zero(), .notional = dec_zero(), .heat = dec_zero(),
         };
         TEXT_COPY(p->symbol, r->symbol);
+        TEXT_COPY(p->strategy, r->strategy);
         if (r->open) {
             struct sub_position now = current(r);
             position_figures(&now, p);

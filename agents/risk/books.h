@@ -1,5 +1,5 @@
 /* books - what risk knows and keeps: account, positions and approvals under way, the day, the streak, rests,
- * pauses, answers given.
+ * pauses, answers given, what the lighthouse let in.
  *
  * Changed only by the books_ functions, each told one fact; the same facts in the same order lead to the same
  * books, so the journal keeps the facts and recovery tells them again.
@@ -21,7 +21,7 @@
 #include "proto/messages.h"
 #include "proto/poshash.h"
 
-#define BOOKS_VERSION  1
+#define BOOKS_VERSION  2
 #define BOOKS_ROWS     64
 #define BOOKS_SEEN     16384
 #define BOOKS_CLOSED   64
@@ -34,13 +34,14 @@ struct answer {
     int64_t close_ns;
     int32_t reason;             /* enum risk_reason */
     int32_t side;               /* +1, -1 */
-    char symbol[20], approval_id[40], signal_text[40];
+    char symbol[20], approval_id[40], signal_text[40], strategy[32];
     dec_t margin, notional, heat;
     int64_t expires_ns;         /* of the approval, wall */
 };
 
 struct exposure {
     char signal_id[40], approval_id[40], symbol[20];
+    char strategy[32];          /* empty: not approved here */
     int32_t side;
     int32_t reserved;           /* the approval's figures hold, alone or beside the position's */
     int32_t order_seen;         /* execution has said something about its entry */
@@ -61,9 +62,11 @@ struct books {
     struct exposure rows[BOOKS_ROWS];
     struct risk_day day;
     struct risk_streak streak;
+    struct risk_burst burst;
     struct rest {
         char symbol[20];
         int64_t until_ns;
+        int64_t entered_ns;     /* last entry, market time */
     } rests[BOOKS_SYMBOLS];
     struct pause {
         char symbol[20], strategy[32];
@@ -103,6 +106,8 @@ void books_stop_moved(struct books *b, const struct msg_stop_moved *m);
 void books_sync(struct books *b, const struct sub_position *p, size_t n);
 void books_command(struct books *b, const struct risk_limits *l, const struct msg_operator_command *m);
 void books_emergency(struct books *b);
+/* True when that changed anything.  Before the account is known nothing does. */
+bool books_lighthouse(struct books *b, bool on);
 void books_answer(struct books *b, const struct answer *a);
 /* The approval expired and execution never said a word of it: it can place no order any more. */
 void books_release(struct books *b, const char *approval_id);
@@ -111,6 +116,7 @@ bool books_answered(const struct books *b, const uint8_t signal_id[16]);
 bool books_full(const struct books *b);
 bool books_paused(const struct books *b, const char *symbol, const char *strategy);
 int64_t books_rest_until(const struct books *b, const char *symbol);    /* 0: none */
+int64_t books_entered(const struct books *b, const char *symbol);       /* likewise */
 /* Open positions as known here; returns how many, at most max. */
 size_t books_open(const struct books *b, struct sub_position *ret, size_t max);
 void books_hash(const struct books *b, char ret[POSHASH_TEXT]);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "libagent/core/gamma.h"
 #include "libagent/log.h"
 #include "proto/err.h"
 #include "proto/text.h"
@@ -48,11 +49,14 @@ static void gather_account(struct risk *r, struct decision *d)
     d->account = (struct risk_account){
         .equity = b->account.equity, .available = b->account.available, .day = b->day, .streak = b->streak,
         .positions = d->positions, .position_count = books_positions(b, d->positions),
-        .paused = system == SYS_PAUSED || books_paused(b, d->signal->symbol, d->signal->strategy),
+        .paused = system == SYS_PAUSED, .symbol_paused = books_paused(b, d->signal->symbol, ""),
         .emergency = system == SYS_EMERGENCY_STOP || b->emergency,
         .contract_paused = d->in != NULL && d->in->known && !d->in->tradable,
         .cooldown_until_ns = books_rest_until(b, d->signal->symbol),
+        .entered_ns = books_entered(b, d->signal->symbol), .burst = b->burst,
     };
+    d->account.strategy_paused = !d->account.symbol_paused &&
+                                 books_paused(b, d->signal->symbol, d->signal->strategy);
     bool up = system == SYS_TRADING || system == SYS_PAUSED || system == SYS_EMERGENCY_STOP;
     enum life life = agent_life(r->agent);
     d->account.ready = up && told && (life == LIFE_READY || life == LIFE_ACTIVE) &&
@@ -67,7 +71,7 @@ static void gather_market(struct risk *r, struct decision *d)
     const struct instrument *in = d->in;
     d->market = (struct risk_market){
         .book_age_ms = -1, .atr = m->atr, .day_atr = m->atr_day,
-        .day_bars = m->atr_day > 0 ? DAY_BARS_KNOWN : 0, .g = m->g,
+        .day_bars = m->atr_day == 0 ? 0 : DAY_BARS_KNOWN, .g = m->g,     /* nonsense is judged, not left out */
         .gamma = r->market.n < GAMMA_SYMBOLS ? GATE_ABSTAINS : m->gamma_valid ? GATE_FRESH : GATE_STALE,
     };
     if (in == NULL)
@@ -80,6 +84,16 @@ static void gather_market(struct risk *r, struct decision *d)
     d->market.book_age_ms = market_age_ms(in, d->e->now_ns);
 }
 
+/* The lighthouse is a request for more, off unless enabled, and this very signal must still be near it. */
+static dec_t size_multiplier(const struct risk *r, const struct msg_signal_generated *m)
+{
+    dec_t ret = dec_int(1);
+    if (r->books.burst.on && config_bool(agent_config(r->agent), CFG_lighthouse_multiplier) && m->gamma_valid &&
+        m->gamma >= GAMMA_OFF)
+        must(dec_from_double(GAMMA_MULTIPLIER, dec_scaled(1, -2), DEC_HALF_EVEN, &ret) == ERR_OK);
+    return ret;
+}
+
 static void gather_request(struct risk *r, struct decision *d)
 {
     const struct msg_signal_generated *m = d->signal;
@@ -89,12 +103,13 @@ static void gather_request(struct risk *r, struct decision *d)
     if (d->e->replayed && age_ms <= r->limits.signal_ttl_ms)
         age_ms = r->limits.signal_ttl_ms + 1;       /* fetched later: what it was decided on is gone */
     d->request = (struct risk_request){
-        .side = m->side == SIDE_BUY ? 1 : -1, .leverage = r->leverage,
+        .side = m->side == SIDE_BUY ? 1 : m->side == SIDE_SELL ? -1 : 0, .leverage = r->leverage,
         .rank = m->rank < 1 || m->rank > INT32_MAX ? 0 : (int32_t)m->rank,
         .late = d->e->header->sent_ns > m->batch_ns, .age_ms = age_ms,
-        .market_ns = agent_market_ns(r->agent), .close = m->close_px, .size_multiplier = dec_int(1),
+        .market_ns = agent_market_ns(r->agent), .close = m->close_px, .size_multiplier = size_multiplier(r, m),
     };
     TEXT_COPY(d->request.symbol, m->symbol);
+    TEXT_COPY(d->request.strategy, m->strategy);
 }
 
 /* ---- the token ---- */
@@ -178,6 +193,7 @@ static void remember(struct risk *r, const struct decision *d)
     TEXT_COPY(a.symbol, d->signal->symbol);
     TEXT_COPY(a.approval_id, d->approval_id);
     TEXT_COPY(a.signal_text, d->signal->signal_id);
+    TEXT_COPY(a.strategy, d->signal->strategy);
     a.margin = v->margin;
     a.notional = v->notional;
     a.heat = v->heat;

@@ -151,11 +151,13 @@ void risk_on_state(struct agent *a, const struct event *e)
     r->state_ns = e->now_ns;
 }
 
-/* What it says of the miner comes with each signal, too. */
+/* The lighthouse alone; what else it says of the miner comes with each signal, too. */
 void risk_on_signal_state(struct agent *a, const struct event *e)
 {
-    (void)a;
-    (void)e;
+    struct risk *r = agent_state(a);
+    const uint8_t on = ((const struct msg_signal_state *)e->msg)->lighthouse;
+    if (books_lighthouse(&r->books, on))
+        agent_note(a, NOTE_LIGHTHOUSE, &on, sizeof on, true);
 }
 
 /* ---- the market ---- */

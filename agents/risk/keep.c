@@ -147,6 +147,16 @@ static int note_release(struct books *b, const void *data, size_t len)
     return ERR_OK;
 }
 
+static int note_lighthouse(struct books *b, const void *data, size_t len)
+{
+    uint8_t on;
+    if (len != sizeof on)
+        return ERR_VERSION;
+    memcpy(&on, data, sizeof on);
+    books_lighthouse(b, on != 0);
+    return ERR_OK;
+}
+
 int risk_note(struct agent *a, uint16_t kind, const void *data, size_t len)
 {
     struct risk *r = agent_state(a);
@@ -171,6 +181,8 @@ int risk_note(struct agent *a, uint16_t kind, const void *data, size_t len)
         return note_answer(&r->books, data, len);
     case NOTE_RELEASE:
         return note_release(&r->books, data, len);
+    case NOTE_LIGHTHOUSE:
+        return note_lighthouse(&r->books, data, len);
     }
     return ERR_VERSION;
 }

@@ -1,4 +1,8 @@
 /* limits - percent of the configuration to fractions of the core; the only place where they meet */
+#include <string.h>
+
+#include "proto/tm.h"
+
 #include "agents/risk/state.h"
 
 #define MARKET_TTL_MS 3000      /* an older book or mark is no ground for an entry */
@@ -13,6 +17,25 @@ static dec_t ratio(const struct config *c, enum cfg key)
     dec_t ret = dec_zero();     /* not finite: refused by risk_limits_wrong */
     dec_from_double(config_dbl(c, key), dec_scaled(1, -9), DEC_HALF_EVEN, &ret);
     return ret;
+}
+
+/* "09:00-16:00" to minutes of the day; the end may be 24:00. */
+static bool minutes(const char *text, int32_t *ret)
+{
+    for (int i = 0; i < 5; i++)
+        if (i == 2 ? text[i] != ':' : text[i] < '0' || text[i] > '9')
+            return false;
+    const int hour = (text[0] - '0') * 10 + text[1] - '0', minute = (text[3] - '0') * 10 + text[4] - '0';
+    *ret = hour * 60 + minute;
+    return minute < 60 && *ret <= 24 * 60;
+}
+
+static bool entry_hours(const char *text, struct risk_limits *l)
+{
+    if (*text == '\0')
+        return true;
+    return strlen(text) == 11 && minutes(text, &l->hours_from) && text[5] == '-' && minutes(text + 6, &l->hours_to) &&
+           l->hours_from != l->hours_to;
 }
 
 const char *limits_from(const struct config *c, struct risk_limits *l)
@@ -44,6 +67,11 @@ const char *limits_from(const struct config *c, struct risk_limits *l)
     l->max_positions = (int32_t)config_int(c, CFG_max_open_positions);
     l->max_cluster = (int32_t)config_int(c, CFG_max_cluster_positions);
     l->streak_max = (int32_t)config_int(c, CFG_max_consecutive_losses);
+    l->max_strategy_positions = (int32_t)config_int(c, CFG_max_strategy_positions);
     l->cooldown_bars = (int32_t)config_int(c, CFG_cooldown_bars);
-    return risk_limits_wrong(l);
+    l->min_interval_ns = config_int(c, CFG_min_interval_s) * NS_PER_S;
+    l->burst_cap = percent(c, CFG_lighthouse_burst_pct);
+    l->stop_roi = config_dec(c, CFG_stop_roi_pct);
+    l->target_roi = config_dec(c, CFG_target_roi_pct);
+    return entry_hours(config_text(c, CFG_entry_hours), l) ? risk_limits_wrong(l) : "entry_hours";
 }

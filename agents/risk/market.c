@@ -16,10 +16,11 @@ struct instrument *market_find(struct market *m, const char *symbol)
 
 void market_contract(struct instrument *i, const struct msg_market_contract *m)
 {
+    const int64_t leverage = m->max_leverage > 0 && m->max_leverage <= FORMULA_LEVERAGE_MAX ? m->max_leverage : 0;
     struct contract_terms t = {
         .multiplier = m->multiplier, .tick = m->tick, .maker_fee = m->maker_fee, .taker_fee = m->taker_fee,
         .lfr = m->taker_fee, .max_qty = m->max_qty, .tier_count = 1,
-        .tier = {{.max_notional = dec_zero(), .mmr = m->maintenance, .max_leverage = (int32_t)m->max_leverage}},
+        .tier = {{.max_notional = dec_zero(), .mmr = m->maintenance, .max_leverage = (int32_t)leverage}},
     };
     i->known = dec_to_int(m->lot, &t.lot) == ERR_OK && contract_valid(&t);
     i->terms = t;

@@ -21,89 +21,119 @@ void candle_from(struct candle *c, int64_t tf_ns, int64_t start_ns, const dec_t 
     };
 }
 
-bool symbol_ready(const struct symbol *y)
+bool symbol_ready(const struct signals *s, const struct symbol *y)
 {
-    const struct strategy_score *s = &y->kept.score;
-    return s->primary.bars >= SCORE_READY_BARS && s->confirm.bars >= SCORE_READY_BARS;
+    return strategies_ready(&s->chosen.strategies, y->rules) == s->chosen.strategies.n;
+}
+
+/* ---- what fired ---- */
+
+/* In all strategies' place, the signals of one bar. */
+struct salvo {
+    int n;
+    struct fired of[STRATEGIES_MAX];
+};
+
+static void name_fired(const struct signals *s, int symbol, struct fired *f)
+{
+    const struct symbol *y = &s->symbols[symbol];
+    f->symbol = symbol;
+    f->atr_day = day_atr_fraction(&y->day);
+    TEXT_COPY(f->f.symbol, y->name);
 }
 
 /* The test strategy: fires on each bar, half of the symbols to either side, each alternating; who is
- * best goes round.  False while there is no ATR to place a stop by. */
-static bool probe_fires(const struct signals *s, int symbol, const struct candle *c, struct score_signal *ret)
+ * best goes round.  Nothing while there is no ATR to place a stop by. */
+static void probe_fires(const struct signals *s, int symbol, const struct candle *c, struct salvo *ret)
 {
-    const struct ta_value *atr = &s->symbols[symbol].kept.score.primary.last.atr;
-    if (!atr->ready || !atr->valid)
-        return false;
-    int64_t turn = c->start_ns / c->tf_ns + symbol;
+    double atr = s->symbols[symbol].rules->atr;
+    ret->n = 0;
+    if (!(atr > 0))
+        return;
+    struct fired *f = &ret->of[ret->n++];
+    int64_t turn = c->start_ns / c->tf_ns + symbol, close_ns = c->start_ns + c->tf_ns;
     int dir = turn % 2 != 0 ? 1 : -1;
-    *ret = (struct score_signal){
-        .close_ns = c->start_ns + c->tf_ns, .dir = dir, .primary_score = dir * 50,
-        .confirm_score = dir * 50, .align = SCORE_FULL, .groups = GROUP_COUNT, .combined = dir * 50,
-        .confidence = 100, .rank = (double)(s->n_symbols - turn % s->n_symbols), .close = c->close,
-        .atr = atr->v[0],
-    };
-    return true;
+    double rank = (double)(s->n_symbols - turn % s->n_symbols);
+    *f = (struct fired){.f = {
+        .scored = true, .strategy = "probe", .rank_score = rank, .atr = atr,
+        .signal = {.close_ns = close_ns, .side = dir, .entry = c->close, .confidence = 1, .atr = atr},
+        .score = {
+            .close_ns = close_ns, .dir = dir, .primary_score = dir * 50, .confirm_score = dir * 50,
+            .align = SCORE_FULL, .groups = GROUP_COUNT, .combined = dir * 50, .confidence = 100, .rank = rank,
+            .close = c->close, .atr = atr,
+        },
+    }};
+    name_fired(s, symbol, f);
 }
 
-/* True: *f fired when the batch of its close had ended. */
-static bool decide(struct signals *s, int symbol, const struct candle *c, int64_t heard_ns, struct fired *f)
+static void rules_fire(const struct signals *s, int symbol, const struct strategies_fired *fired, int n,
+                       struct salvo *ret)
 {
-    struct symbol *y = &s->symbols[symbol];
-    int64_t close_ns = c->start_ns + c->tf_ns;
-    enum score_verdict v = score_on_bar(&y->kept.score, &s->params, c, NULL, false, &f->signal);
-    y->kept.funnel[v]++;
-    s->bars++;
-    if (v == SCORE_BAD_CANDLE)
-        return false;
-    bool fired = s->probe ? probe_fires(s, symbol, c, &f->signal) : v == SCORE_FIRED;
-    f->symbol = symbol;
-    f->why = y->kept.score.p;
-    f->atr_day = day_atr_fraction(&y->day);
-    TEXT_COPY(f->name, y->kept.name);
-    s->fired += fired;
+    for (ret->n = 0; ret->n < n; ret->n++) {
+        ret->of[ret->n] = (struct fired){.f = fired[ret->n]};
+        name_fired(s, symbol, &ret->of[ret->n]);
+    }
+}
+
+/* ---- a bar ---- */
+
+/* What is left in *late fired when the batch of its close had ended. */
+static void file(struct signals *s, int symbol, int64_t close_ns, int64_t heard_ns, struct salvo *late)
+{
+    s->fired += late->n;
     if (batches_ended_ns(&s->batches, close_ns) != 0) {
-        s->late += fired;
-        return fired;
+        s->late += late->n;
+        return;
     }
     struct batch *t = batches_find(&s->batches, close_ns);
     if (t == NULL)
         t = batches_open(&s->batches, close_ns, heard_ns);
     batch_report(t, symbol);
-    if (fired)
-        batch_add(t, f);
-    return false;
+    for (int i = 0; i < late->n; i++)
+        batch_add(t, &late->of[i]);
+    late->n = 0;
 }
 
-static bool apply(struct signals *s, int symbol, const struct candle *c, bool warm, int64_t heard_ns,
-                  struct fired *late)
+static void apply(struct signals *s, int symbol, const struct candle *c, bool warm, int64_t heard_ns,
+                  struct salvo *late)
 {
-    *late = (struct fired){.symbol = symbol};
-    if (!warm)
-        return decide(s, symbol, c, heard_ns, late);
-    score_on_bar(&s->symbols[symbol].kept.score, &s->params, c, NULL, true, &late->signal);
-    return false;
+    struct strategies_fired fired[STRATEGIES_MAX];
+    struct symbol *y = &s->symbols[symbol];
+    int n = strategies_bar(&s->chosen.strategies, y->rules, c, NULL, warm, fired);
+    late->n = 0;
+    if (warm)
+        return;
+    s->bars++;
+    if (y->rules->last_candle != CANDLE_OK && y->rules->last_candle != CANDLE_GAP)
+        return;
+    if (s->chosen.probe)
+        probe_fires(s, symbol, c, late);
+    else
+        rules_fire(s, symbol, fired, n, late);
+    file(s, symbol, c->start_ns + c->tf_ns, heard_ns, late);
 }
 
 void bars_apply(struct signals *s, int symbol, const struct candle *c, bool warm, int64_t heard_ns)
 {
-    struct fired late;
+    struct salvo late;
     apply(s, symbol, c, warm, heard_ns, &late);
 }
 
 void bars_live(struct signals *s, int symbol, const struct candle *c, bool warm, int64_t heard_ns)
 {
-    struct fired late;
+    struct salvo late;
     publish_make_room(s, c->start_ns + c->tf_ns);
     keep_bar(s, symbol, c, warm, heard_ns);
-    if (apply(s, symbol, c, warm, heard_ns, &late))
-        publish_late(s, &late);
+    apply(s, symbol, c, warm, heard_ns, &late);
+    for (int i = 0; i < late.n; i++)
+        publish_late(s, &late.of[i]);
     publish_due(s);
 }
 
 static void on_primary(struct signals *s, int symbol, const struct candle *c, bool warm, int64_t heard_ns)
 {
     struct symbol *y = &s->symbols[symbol];
-    int64_t last_ns = y->kept.score.primary_start_ns;
+    int64_t last_ns = y->rules->start_ns;
     bool missing = last_ns >= 0 && c->start_ns > last_ns + c->tf_ns;
     if (c->start_ns <= last_ns)
         return;                 /* said twice, or history by now */
@@ -124,7 +154,7 @@ static void on_primary(struct signals *s, int symbol, const struct candle *c, bo
 static int symbol_find(const struct signals *s, const char *name)
 {
     for (int i = 0; i < s->n_symbols; i++)
-        if (strcmp(s->symbols[i].kept.name, name) == 0)
+        if (strcmp(s->symbols[i].name, name) == 0)
             return i;
     return -1;
 }
@@ -150,6 +180,6 @@ void signals_on_candle(struct agent *a, const struct event *e)
         feed_start(s, symbol);
     if (tf_ns == NS_PER_DAY)
         day_atr_push(&s->symbols[symbol].day, &c);
-    if (tf_ns == s->primary_ns)
+    if (tf_ns == s->chosen.strategies.tf_ns)
         on_primary(s, symbol, &c, m->warm, e->now_ns);
 }

@@ -65,7 +65,7 @@ void batch_report(struct batch *t, int symbol)
 void batch_add(struct batch *t, const struct fired *f)
 {
     for (int i = 0; i < t->n; i++)
-        if (t->fired[i].symbol == f->symbol)
+        if (t->fired[i].symbol == f->symbol && t->fired[i].f.which == f->f.which)
             return;
     must(t->n < BATCH_SIGNALS_MAX);
     t->fired[t->n++] = *f;
@@ -74,16 +74,16 @@ void batch_add(struct batch *t, const struct fired *f)
 static int by_rank(const void *x, const void *y)
 {
     const struct fired *a = x, *b = y;
-    if (a->signal.rank != b->signal.rank)
-        return a->signal.rank > b->signal.rank ? -1 : 1;
-    return strcmp(a->name, b->name);
+    return a->f.rank - b->f.rank;
 }
 
-void batch_rank(struct batch *t)
+void batch_rank(struct batch *t, struct ranker *r)
 {
-    qsort(t->fired, (size_t)t->n, sizeof t->fired[0], by_rank);
+    struct strategies_fired *f[BATCH_SIGNALS_MAX];
     for (int i = 0; i < t->n; i++)
-        t->fired[i].rank = i + 1;
+        f[i] = &t->fired[i].f;
+    strategies_rank(r, f, (size_t)t->n);
+    qsort(t->fired, (size_t)t->n, sizeof t->fired[0], by_rank);
 }
 
 bool batch_due(const struct batch *t, uint64_t expected, int64_t batch_ns, int64_t now_ns)

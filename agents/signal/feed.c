@@ -27,7 +27,8 @@ static void ask(struct signals *s, int symbol);
 
 static int64_t stage_tf(const struct signals *s, enum feed_stage stage)
 {
-    const int64_t tf[FEED_STAGES] = {s->confirm_ns, s->primary_ns, GAMMA_TF_NS, NS_PER_DAY};
+    const struct strategies *x = &s->chosen.strategies;
+    const int64_t tf[FEED_STAGES] = {x->confirm_ns, x->tf_ns, GAMMA_TF_NS, NS_PER_DAY};
     return tf[stage];
 }
 
@@ -36,20 +37,28 @@ static int64_t later(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* Start of the newest confirm bar that the rules know, from history or made of primary bars; -1: none. */
+static int64_t newest_confirm(const struct strategies_state *r)
+{
+    if (r->start_ns < 0)
+        return r->confirm_start_ns;
+    return later(r->confirm_start_ns, (r->start_ns + r->tf_ns) / r->confirm_ns * r->confirm_ns - r->confirm_ns);
+}
+
 /* Start of the first bar that is wanted. */
 static int64_t stage_from(const struct signals *s, int symbol, enum feed_stage stage)
 {
     const struct symbol *y = &s->symbols[symbol];
-    const struct strategy_score *score = &y->kept.score;
+    int64_t confirm_ns = newest_confirm(y->rules);
     int64_t now_ns = agent_market_ns(s->agent), tf_ns = stage_tf(s, stage);
     int64_t most = stage == FEED_HOUR ? HOURS_ASKED : stage == FEED_DAY ? DAYS_ASKED
                    : config_int(agent_config(s->agent), CFG_warmup_bars);
     int64_t first_ns = later(0, now_ns / tf_ns - most) * tf_ns;
     switch (stage) {
     case FEED_CONFIRM:
-        return score->confirm_start_ns >= 0 ? score->confirm_start_ns + tf_ns : first_ns;
+        return confirm_ns >= 0 ? confirm_ns + tf_ns : first_ns;
     case FEED_PRIMARY:
-        return score->primary_start_ns >= 0 ? score->primary_start_ns + tf_ns : first_ns;
+        return y->rules->start_ns >= 0 ? y->rules->start_ns + tf_ns : first_ns;
     case FEED_HOUR:
         return first_ns;        /* with holes, if there are any: they may have been filled */
     default:
@@ -100,21 +109,22 @@ static void feed_history(struct signals *s, int symbol)
     struct feed *f = &y->feed;
     f->filled = f->primary.n > 0;
     if (f->primary.n + f->confirm.n > 0) {
-        score_warm_up(&y->kept.score, &s->params, f->primary.c, f->primary.n, f->confirm.c, f->confirm.n);
+        strategies_warm_up(&s->chosen.strategies, y->rules, f->primary.c, f->primary.n, f->confirm.c,
+                           f->confirm.n);
         keep_symbol(s, symbol);
     }
     bars_forget(&f->primary);
     bars_forget(&f->confirm);
 }
 
-/* Ready: it is known of every symbol how much history there is, and one at least has enough. */
+/* Ready: it is known of every symbol how much history there is, and one at least has enough for a strategy. */
 static void check_ready(struct signals *s)
 {
     int done = 0, ready = 0;
     char text[96];
     for (int i = 0; i < s->n_symbols; i++) {
         done += s->symbols[i].feed.done;
-        ready += symbol_ready(&s->symbols[i]);
+        ready += strategies_ready(&s->chosen.strategies, s->symbols[i].rules) > 0;
     }
     if (done == s->n_symbols && ready > 0) {
         agent_ready(s->agent);
@@ -128,10 +138,10 @@ static void check_ready(struct signals *s)
 static void release_waiting(struct signals *s, int symbol)
 {
     struct symbol *y = &s->symbols[symbol];
-    int64_t last_ns = y->kept.score.primary_start_ns;
+    int64_t last_ns = y->rules->start_ns;
     if (!y->has_waiting)
         return;
-    bool missing = last_ns >= 0 && y->waiting.start_ns > last_ns + s->primary_ns;
+    bool missing = last_ns >= 0 && y->waiting.start_ns > last_ns + s->chosen.strategies.tf_ns;
     if (missing && y->feed.filled) {
         feed_start(s, symbol);  /* more may have closed while the pages came */
         return;
@@ -149,9 +159,9 @@ static void feed_end(struct signals *s, int symbol)
     y->feed.under_way = false;
     y->feed.done = true;
     if (first)
-        log_info("history", LOG_S("symbol", y->kept.name), LOG_I("bars", y->kept.score.primary.bars),
-                 LOG_I("confirm_bars", y->kept.score.confirm.bars), LOG_I("days", y->day.days),
-                 LOG_B("ready", symbol_ready(y)));
+        log_info("history", LOG_S("symbol", y->name), LOG_I("bars", y->rules->bars),
+                 LOG_I("confirm_bars", y->rules->confirm_bars), LOG_I("days", y->day.days),
+                 LOG_B("ready", symbol_ready(s, y)));
     release_waiting(s, symbol);
     check_ready(s);
 }
@@ -180,7 +190,7 @@ static void on_page(struct agent *a, void *arg, int err, const struct event *e)
     }
     if (e->type != MSG_CANDLES) {
         const struct msg_error_reply *m = e->msg;
-        log_warn("history.refused", LOG_S("symbol", s->symbols[symbol].kept.name),
+        log_warn("history.refused", LOG_S("symbol", s->symbols[symbol].name),
                  LOG_S("tf", tf_name(stage_tf(s, f->stage))),
                  LOG_S("why", e->type == MSG_ERROR_REPLY ? m->text : "unexpected answer"),
                  LOG_S("action", "going on without"));
@@ -208,7 +218,7 @@ static void ask(struct signals *s, int symbol)
 {
     struct symbol *y = &s->symbols[symbol];
     struct msg_candles_get m = {.from_ns = y->feed.from_ns, .max = PAGE_ROWS};
-    TEXT_COPY(m.symbol, y->kept.name);
+    TEXT_COPY(m.symbol, y->name);
     TEXT_COPY(m.tf, tf_name(stage_tf(s, y->feed.stage)));
     y->feed.failed = false;
     agent_request(s->agent, AGENT_DATA, MSG_CANDLES_GET, &m, PAGE_DEADLINE_MS, on_page,
@@ -221,7 +231,7 @@ void feed_start(struct signals *s, int symbol)
     if (f->under_way)
         return;
     f->under_way = true;
-    f->stage = FEED_CONFIRM;
+    f->stage = strategies_confirms(&s->chosen.strategies) ? FEED_CONFIRM : FEED_PRIMARY;
     f->from_ns = stage_from(s, symbol, f->stage);
     ask(s, symbol);
 }
@@ -240,6 +250,7 @@ void signals_start(struct agent *a)
     struct signals *s = agent_state(a);
     struct loop *l = agent_loop(a);
     s->timer_batch = loop_timer_new(l, 50, 50, true, publish_on_batch_timer, s);
+    s->timer_mining = loop_timer_new(l, 50, 0, false, publish_on_mining_timer, s);
     s->timer_state = loop_timer_new(l, 500, 500, true, publish_on_state_timer, s);
     s->timer_feed = loop_timer_new(l, RETRY_MS, RETRY_MS, true, on_feed_timer, s);
     loop_timer_pause(s->timer_batch);
@@ -250,10 +261,11 @@ void signals_start(struct agent *a)
 void signals_warm(struct agent *a)
 {
     struct signals *s = agent_state(a);
+    char why[STRATEGIES_WHY_MAX];
     for (int i = 0; i < s->n_symbols; i++) {
         struct symbol *y = &s->symbols[i];
-        if (!symbol_ready(y))   /* too little to go on with: all there is, from its start */
-            must(strategy_score_init(&y->kept.score, s->primary_ns, s->confirm_ns) == ERR_OK);
+        if (!symbol_ready(s, y))        /* too little to go on with: all there is, from its start */
+            must(strategies_start(&s->chosen.strategies, y->rules, why) == ERR_OK);
         feed_start(s, i);
     }
 }

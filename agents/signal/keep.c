@@ -1,8 +1,9 @@
 /* keep - configuration, and what outlives the process; see state.h
  *
  * Notes: a bar (fed again at recovery), a symbol's whole state after history was fed to it, the end of a
- * batch, the miner's memory.  Symbols are named, not numbered: the configured list may change between
- * runs.  State of another build or other timeframes is left out: that symbol starts afresh.
+ * batch, the miner's memory.  Symbols and strategies are named, not numbered: the configured lists may change
+ * between runs.  State of another build or of other strategies, parameters or timeframes is left out: that
+ * symbol starts afresh.
  */
 #include <sodium.h>
 #include <stdio.h>
@@ -17,7 +18,7 @@
 
 #include "agents/signal/state.h"
 
-#define KEPT_VERSION 1
+#define KEPT_VERSION 2
 
 enum { NOTE_BAR = 1, NOTE_SYMBOL, NOTE_BATCH, NOTE_MINER };
 
@@ -38,79 +39,83 @@ struct note_miner {
     int32_t lighthouse, unused;
 };
 
+/* A strategies_state follows. */
+struct note_symbol {
+    char name[20];
+    uint32_t version;
+    int64_t unused;
+};
+
 struct snapshot_head {
     uint32_t version, symbol_size, fired_size;
     int32_t n_symbols, n_batches, next_ended;
     struct note_miner miner;
+    struct ranker ranker;
     int64_t bars, fired, late;
     struct batch_end ended[BATCH_ENDED_MAX];
 };
 
 /* ---- configuration ---- */
 
-static int read_timeframes(struct signals *s, const struct config *c, char why[CONFIG_WHY_MAX])
+static int read_strategies(struct signals *s, const struct config *c, char why[CONFIG_WHY_MAX])
 {
-    if (tf_parse(config_text(c, CFG_primary_tf), &s->primary_ns) == ERR_OK &&
-        tf_parse(config_text(c, CFG_confirm_tf), &s->confirm_ns) == ERR_OK &&
-        strategy_score_init(&s->symbols[0].kept.score, s->primary_ns, s->confirm_ns) == ERR_OK)
-        return ERR_OK;
-    snprintf(why, CONFIG_WHY_MAX, "confirm_tf = %.8s must be longer than primary_tf = %.8s, and a multiple of it",
-             config_text(c, CFG_confirm_tf), config_text(c, CFG_primary_tf));
-    return ERR_CONFIG;
-}
-
-static int read_strategy(struct signals *s, const struct config *c, char why[CONFIG_WHY_MAX])
-{
-    const char *name = config_text(c, CFG_strategy);
     bool paper = strcmp(config_text(c, CFG_mode), "paper") == 0 && *config_text(c, CFG_rest_url) == '\0';
-    s->probe = strcmp(name, "probe") == 0;
-    if (!s->probe && strcmp(name, "score") != 0) {
-        snprintf(why, CONFIG_WHY_MAX, "strategy %.32s: there are score and probe", name);
-        return ERR_CONFIG;
-    }
-    if (s->probe && !paper) {
+    int err = strategies_from_config(c, &s->chosen, why);
+    if (err < 0)
+        return err;
+    if (s->chosen.probe && !paper) {
         snprintf(why, CONFIG_WHY_MAX,
                  "strategy probe trades blindly: only with mode = paper and an empty rest_url");
         return ERR_CONFIG;
     }
-    memset(&s->params, 0, sizeof s->params);
-    strategy_score_params_default(&s->params);
-    s->params.min_score = (int32_t)config_int(c, CFG_signal_min_score);
-    s->params.min_combined = (double)config_int(c, CFG_signal_min_combined);
-    s->params.min_confidence = (double)config_int(c, CFG_signal_min_confidence);
-    uint8_t hash[16];
-    hash128(&s->params, sizeof s->params, hash);
-    sodium_bin2hex(s->params_hash, sizeof s->params_hash, hash, sizeof hash);
+    for (int i = 0; i < s->chosen.strategies.n; i++) {
+        const struct strategies_one *one = &s->chosen.strategies.of[i];
+        uint8_t hash[16];
+        hash128(one->params.v, one->def->params * sizeof one->params.v[0], hash);
+        sodium_bin2hex(s->params_hash[i], sizeof s->params_hash[i], hash, sizeof hash);
+    }
+    ranker_init(&s->ranker);
     return ERR_OK;
 }
 
-static void symbol_init(struct signals *s, struct symbol *y, const char *name)
+static int read_symbols(struct signals *s, const struct config *c, char why[CONFIG_WHY_MAX])
 {
-    TEXT_COPY(y->kept.name, name);
-    y->kept.version = KEPT_VERSION;
-    must(strategy_score_init(&y->kept.score, s->primary_ns, s->confirm_ns) == ERR_OK);
-    day_atr_init(&y->day);
+    const char *names[CONFIG_LIST_MAX];
+    s->n_symbols = (int)config_list(c, CFG_symbols, names);
+    if (s->n_symbols == 0) {
+        snprintf(why, CONFIG_WHY_MAX, "symbols: none given");
+        return ERR_CONFIG;
+    }
+    if (s->n_symbols * s->chosen.strategies.n > BATCH_SIGNALS_MAX) {
+        snprintf(why, CONFIG_WHY_MAX,
+                 "symbols: %d of them with %d strategies are more than %d signals of one close", s->n_symbols,
+                 s->chosen.strategies.n, BATCH_SIGNALS_MAX);
+        s->n_symbols = 0;
+        return ERR_CONFIG;
+    }
+    for (int i = 0; i < s->n_symbols; i++) {
+        struct symbol *y = &s->symbols[i];
+        char text[STRATEGIES_WHY_MAX];
+        TEXT_COPY(y->name, names[i]);
+        y->rules = malloc(strategies_size(&s->chosen.strategies));
+        must(y->rules != NULL);
+        must(strategies_start(&s->chosen.strategies, y->rules, text) == ERR_OK);
+        day_atr_init(&y->day);
+    }
+    return ERR_OK;
 }
 
 int signals_init(struct agent *a, char why[CONFIG_WHY_MAX])
 {
     struct signals *s = agent_state(a);
     const struct config *c = agent_config(a);
-    const char *names[CONFIG_LIST_MAX];
     s->agent = a;
     s->batch_ns = config_int(c, CFG_batch_ms) * 1000000;
-    int err = read_timeframes(s, c, why);
+    int err = read_strategies(s, c, why);
     if (err == ERR_OK)
-        err = read_strategy(s, c, why);
+        err = read_symbols(s, c, why);
     if (err < 0)
         return err;
-    s->n_symbols = (int)config_list(c, CFG_symbols, names);
-    if (s->n_symbols == 0) {
-        snprintf(why, CONFIG_WHY_MAX, "symbols: none given");
-        return ERR_CONFIG;
-    }
-    for (int i = 0; i < s->n_symbols; i++)
-        symbol_init(s, &s->symbols[i], names[i]);
     return gamma_init(&s->gamma, s->n_symbols, 0);
 }
 
@@ -118,9 +123,15 @@ void signals_fini(struct agent *a)
 {
     struct signals *s = agent_state(a);
     for (int i = 0; i < s->n_symbols; i++) {
+        free(s->symbols[i].rules);
         free(s->symbols[i].feed.primary.c);
         free(s->symbols[i].feed.confirm.c);
     }
+}
+
+struct ranker *ranker_of(struct signals *s)
+{
+    return s->chosen.features ? &s->ranker : NULL;
 }
 
 /* ---- notes ---- */
@@ -129,16 +140,35 @@ void keep_bar(struct signals *s, int symbol, const struct candle *c, bool warm, 
 {
     struct note_bar n;
     memset(&n, 0, sizeof n);
-    TEXT_COPY(n.name, s->symbols[symbol].kept.name);
+    TEXT_COPY(n.name, s->symbols[symbol].name);
     n.warm = warm;
     n.candle = *c;
     n.heard_ns = heard_ns;
     agent_note(s->agent, NOTE_BAR, &n, sizeof n, false);
 }
 
+static size_t symbol_size(const struct signals *s)
+{
+    return sizeof(struct note_symbol) + strategies_size(&s->chosen.strategies);
+}
+
+static void write_symbol(const struct signals *s, const struct symbol *y, char *at)
+{
+    struct note_symbol n;
+    memset(&n, 0, sizeof n);
+    n.version = KEPT_VERSION;
+    TEXT_COPY(n.name, y->name);
+    memcpy(at, &n, sizeof n);
+    memcpy(at + sizeof n, y->rules, strategies_size(&s->chosen.strategies));
+}
+
 void keep_symbol(struct signals *s, int symbol)
 {
-    agent_note(s->agent, NOTE_SYMBOL, &s->symbols[symbol].kept, sizeof s->symbols[symbol].kept, false);
+    char *p = malloc(symbol_size(s));
+    must(p != NULL);
+    write_symbol(s, &s->symbols[symbol], p);
+    agent_note(s->agent, NOTE_SYMBOL, p, symbol_size(s), false);
+    free(p);
 }
 
 void keep_batch(struct signals *s, int64_t close_ns, int64_t ended_ns)
@@ -162,25 +192,24 @@ void keep_miner(struct signals *s)
 
 /* ---- recovery ---- */
 
-static struct symbol *named(struct signals *s, const char *name)
+static const struct symbol *named(const struct signals *s, const char *name)
 {
     for (int i = 0; i < s->n_symbols; i++)
-        if (strncmp(s->symbols[i].kept.name, name, sizeof s->symbols[i].kept.name) == 0)
+        if (strncmp(s->symbols[i].name, name, sizeof s->symbols[i].name) == 0)
             return &s->symbols[i];
     return NULL;
 }
 
-static void restore_symbol(struct signals *s, const void *data)
+/* Of another choice: history that data has, too. */
+static void restore_symbol(struct signals *s, const void *data, size_t len)
 {
-    static struct symbol_kept kept;
-    struct strategy_score score;
-    memcpy(&kept, data, sizeof kept);
-    struct symbol *y = named(s, kept.name);
-    if (y == NULL || kept.version != KEPT_VERSION ||
-        strategy_score_restore(&score, &kept.score, sizeof kept.score) < 0 ||
-        score.primary_ns != s->primary_ns || score.confirm_ns != s->confirm_ns)
+    struct note_symbol n;
+    if (len < sizeof n)
         return;
-    y->kept = kept;
+    memcpy(&n, data, sizeof n);
+    const struct symbol *y = named(s, n.name);
+    if (y != NULL && n.version == KEPT_VERSION)
+        strategies_restore(&s->chosen.strategies, y->rules, (const char *)data + sizeof n, len - sizeof n);
 }
 
 static void restore_miner(struct signals *s, const struct note_miner *n)
@@ -192,8 +221,8 @@ static void restore_miner(struct signals *s, const struct note_miner *n)
 
 static void restore_bar(struct signals *s, const struct note_bar *n)
 {
-    struct symbol *y = named(s, n->name);
-    if (y == NULL || n->candle.tf_ns != s->primary_ns || y->kept.score.primary_start_ns < 0 ||
+    const struct symbol *y = named(s, n->name);
+    if (y == NULL || n->candle.tf_ns != s->chosen.strategies.tf_ns || y->rules->start_ns < 0 ||
         (batches_full(&s->batches) &&
          batches_find(&s->batches, n->candle.start_ns + n->candle.tf_ns) == NULL))
         return;                 /* not of this configuration, or behind a state that was not restored */
@@ -204,8 +233,10 @@ static void restore_bar(struct signals *s, const struct note_bar *n)
 static void restore_batch(struct signals *s, const struct note_batch *n)
 {
     struct batch *t = batches_find(&s->batches, n->close_ns);
-    if (t != NULL)
-        batches_end(&s->batches, t, n->ended_ns);
+    if (t == NULL)
+        return;
+    batch_rank(t, ranker_of(s));        /* the ranker remembers it as it did */
+    batches_end(&s->batches, t, n->ended_ns);
 }
 
 int signals_note(struct agent *a, uint16_t kind, const void *data, size_t len)
@@ -217,8 +248,8 @@ int signals_note(struct agent *a, uint16_t kind, const void *data, size_t len)
     if (kind == NOTE_BAR && len == sizeof bar) {
         memcpy(&bar, data, len);
         restore_bar(s, &bar);
-    } else if (kind == NOTE_SYMBOL && len == sizeof(struct symbol_kept)) {
-        restore_symbol(s, data);
+    } else if (kind == NOTE_SYMBOL) {
+        restore_symbol(s, data, len);
     } else if (kind == NOTE_BATCH && len == sizeof batch) {
         memcpy(&batch, data, len);
         restore_batch(s, &batch);
@@ -239,20 +270,21 @@ void signals_save(struct agent *a, void **data, size_t *len)
     struct snapshot_head h;
     memset(&h, 0, sizeof h);
     h.version = KEPT_VERSION;
-    h.symbol_size = sizeof(struct symbol_kept);
+    h.symbol_size = (uint32_t)symbol_size(s);
     h.fired_size = sizeof(struct fired);
     h.n_symbols = s->n_symbols;
     h.next_ended = s->batches.next_ended;
     h.miner = miner_of(s);
+    h.ranker = s->ranker;
     h.bars = s->bars;
     h.fired = s->fired;
     h.late = s->late;
     memcpy(h.ended, s->batches.ended, sizeof h.ended);
-    *len = sizeof h + (size_t)s->n_symbols * sizeof(struct symbol_kept) + sizeof s->batches.open;
+    *len = sizeof h + (size_t)s->n_symbols * symbol_size(s) + sizeof s->batches.open;
     char *p = malloc(*len), *at = p + sizeof h;
     must(p != NULL);
-    for (int i = 0; i < s->n_symbols; i++, at += sizeof(struct symbol_kept))
-        memcpy(at, &s->symbols[i].kept, sizeof(struct symbol_kept));
+    for (int i = 0; i < s->n_symbols; i++, at += symbol_size(s))
+        write_symbol(s, &s->symbols[i], at);
     for (int i = 0; i < BATCHES_MAX; i++) {
         const struct batch *t = &s->batches.open[i];
         if (t->close_ns == 0)
@@ -267,6 +299,18 @@ void signals_save(struct agent *a, void **data, size_t *len)
     *data = p;
 }
 
+/* The symbols and strategies may be others now: find them again.  False: gone. */
+static bool renumber(const struct signals *s, struct fired *f)
+{
+    const struct symbol *y = named(s, f->f.symbol);
+    int which = s->chosen.probe ? 0 : strategies_find(&s->chosen.strategies, f->f.strategy);
+    if (y == NULL || which < 0 || s->chosen.probe != (strcmp(f->f.strategy, "probe") == 0))
+        return false;
+    f->symbol = (int32_t)(y - s->symbols);
+    f->f.which = which;
+    return true;
+}
+
 static int load_batches(struct signals *s, const char *at, const char *end, int n)
 {
     for (int i = 0; i < n; i++) {
@@ -279,13 +323,9 @@ static int load_batches(struct signals *s, const char *at, const char *end, int 
             return ERR_CORRUPT;
         memcpy(t->fired, at, (size_t)t->n * sizeof t->fired[0]);
         at += (size_t)t->n * sizeof t->fired[0];
-        for (int k = 0; k < t->n; k++) {        /* the symbols may be others now: number them again */
-            const struct symbol *y = named(s, t->fired[k].name);
-            if (y == NULL)
+        for (int k = 0; k < t->n; k++)
+            if (!renumber(s, &t->fired[k]))
                 t->fired[k--] = t->fired[--t->n];
-            else
-                t->fired[k].symbol = (int32_t)(y - s->symbols);
-        }
     }
     return ERR_OK;
 }
@@ -298,14 +338,14 @@ int signals_load(struct agent *a, const void *data, size_t len)
     if (len < sizeof h)
         return ERR_OK;          /* of another build: everything afresh, from data */
     memcpy(&h, data, sizeof h);
-    if (h.version != KEPT_VERSION || h.symbol_size != sizeof(struct symbol_kept) ||
-        h.fired_size != sizeof(struct fired))
+    if (h.version != KEPT_VERSION || h.fired_size != sizeof(struct fired))
         return ERR_OK;
     if (h.n_symbols < 0 || h.n_symbols > SYMBOLS_MAX || h.n_batches < 0 || h.n_batches > BATCHES_MAX ||
-        (size_t)(end - at) < (size_t)h.n_symbols * sizeof(struct symbol_kept))
+        (size_t)(end - at) < (size_t)h.n_symbols * h.symbol_size)
         return ERR_CORRUPT;
-    for (int i = 0; i < h.n_symbols; i++, at += sizeof(struct symbol_kept))
-        restore_symbol(s, at);
+    for (int i = 0; i < h.n_symbols; i++, at += h.symbol_size)
+        restore_symbol(s, at, h.symbol_size);
+    ranker_restore(&s->ranker, &h.ranker, sizeof h.ranker);     /* else its history begins afresh */
     restore_miner(s, &h.miner);
     s->bars = h.bars;
     s->fired = h.fired;

@@ -3,7 +3,8 @@
  * Hears:   market.candle.*, market.contract.*, position.closed; asks data for history
  * Says:    signal.generated (every fired signal, ranked within its close), signal.state (the miner),
  *          unified.lighthouse on its edges
- * Keeps:   each symbol's indicators and edges, CASCADE, counts of the funnel
+ * Keeps:   each symbol's strategies (the chosen ones of libagent/core/strategies.def), the ranker's history,
+ *          CASCADE, counts of the funnel
  * If lost: no new signals; restarted, it goes on with the bar where it stopped and feeds what it missed
  *          as history, which never fires
  */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "libagent/core/ephemeris.h"
 #include "libagent/log.h"
 #include "proto/err.h"
 #include "proto/hash.h"
@@ -12,6 +13,7 @@
 
 #include "agents/signal/state.h"
 
+#define MINING_MIN_MS 50        /* of wall between two updates, however fast the market runs */
 #define STATE_MIN_MS 500
 #define STATE_MAX_MS 1000
 #define MS           1000000LL
@@ -20,12 +22,13 @@
 /* ---- signals ---- */
 
 /* The same decision has the same id, whenever and however often it is taken. */
-static void natural_id(const struct signals *s, const struct fired *f, const char *strategy, char id[37])
+static void natural_id(const struct signals *s, const struct fired *f, char id[37])
 {
     char text[192];
     uint8_t hash[16];
-    int n = snprintf(text, sizeof text, "%s|%s|%s|%lld|%s", strategy, f->name, tf_name(s->primary_ns),
-                     (long long)f->signal.close_ns, s->params_hash);
+    int n = snprintf(text, sizeof text, "%s|%s|%s|%lld|%s", f->f.strategy, f->f.symbol,
+                     tf_name(s->chosen.strategies.tf_ns), (long long)f->f.signal.close_ns,
+                     s->params_hash[f->f.which]);
     must(n > 0 && (size_t)n < sizeof text);
     hash128(text, (size_t)n, hash);
     uuid_from_bytes(hash, id);
@@ -40,51 +43,94 @@ static dec_t price_of(double v)
     return ret;
 }
 
-static void fill_parts(const struct score *why, struct msg_signal_generated *m)
+static void add_part(struct msg_signal_generated *m, const char *name, const char *value)
 {
+    if (m->parts_n == sizeof m->parts / sizeof m->parts[0])
+        return;
+    struct sub_figure *g = &m->parts[m->parts_n++];
+    *g = (struct sub_figure){.ok = true};
+    TEXT_COPY(g->name, name);
+    TEXT_COPY(g->value, value);
+}
+
+static void add_level(struct msg_signal_generated *m, const char *name, double price)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.*g", PRICE_DIGITS, price);
+    add_part(m, name, text);
+}
+
+/* Why: the sub-signals of a score, the levels that a rule names, what the ranker saw. */
+static void fill_parts(const struct signals *s, const struct strategies_fired *f,
+                       struct msg_signal_generated *m)
+{
+    char name[32], text[32];
     for (int i = 0; i < SUB_COUNT; i++) {
-        const struct score_part *p = &why->part[i];
-        if (p->dir == 0 || m->parts_n == sizeof m->parts / sizeof m->parts[0])
+        if (f->why.part[i].dir == 0)
             continue;
-        struct sub_figure *g = &m->parts[m->parts_n++];
-        *g = (struct sub_figure){.ok = true};
-        TEXT_COPY(g->name, score_sub_name((enum score_sub)i));
-        snprintf(g->value, sizeof g->value, "%+.4g", p->contribution);
+        snprintf(text, sizeof text, "%+.4g", f->why.part[i].contribution);
+        add_part(m, score_sub_name((enum score_sub)i), text);
+    }
+    if (f->signal.stop > 0) {
+        add_level(m, "rule.stop", f->signal.stop);
+        add_level(m, "rule.tp1", f->signal.tp1);
+        add_level(m, "rule.tp2", f->signal.tp2);
+    }
+    for (int i = 0; s->chosen.features && i < RANK_FEATURES; i++) {
+        snprintf(name, sizeof name, "rank.%.20s", rank_feature_name((enum rank_feature)i));
+        snprintf(text, sizeof text, "%.4g", f->ranked.normal[i]);
+        add_part(m, name, text);
     }
 }
 
-static void publish(struct signals *s, const struct fired *f, int batch_n, int64_t batch_ns)
+static void publish(struct signals *s, const struct fired *fired, int batch_n, int64_t batch_ns)
 {
     static struct msg_signal_generated m;       /* large */
     const struct gamma *g = &s->gamma;
-    const char *strategy = s->probe ? "probe" : "score";
-    enum gamma_gate gate = gamma_gate(g, f->symbol, -1);
+    const struct strategies_fired *f = &fired->f;
+    const struct score_signal *score = &f->score;       /* all 0 but for the score strategy */
+    enum gamma_gate gate = gamma_gate(g, fired->symbol, -1);
     m = (struct msg_signal_generated){
         .close_ns = f->signal.close_ns, .batch_ns = batch_ns,
-        .side = f->signal.dir > 0 ? SIDE_BUY : SIDE_SELL,
-        .primary_score = f->signal.primary_score, .confirm_score = f->signal.confirm_score,
-        .combined = f->signal.combined, .alignment = (enum alignment)f->signal.align,
-        .confidence = f->signal.confidence, .rank_score = f->signal.rank, .rank = f->rank,
-        .batch_n = batch_n, .close_px = price_of(f->signal.close), .atr = f->signal.atr,
-        .atr_day = f->atr_day, .gamma = g->value, .gamma_valid = g->valid && gate != GAMMA_STALE,
-        .g = g->symbol[f->symbol].g, .kappa = g->kappa, .cascade = g->cascade,
+        .side = f->signal.side > 0 ? SIDE_BUY : SIDE_SELL,
+        .primary_score = score->primary_score, .confirm_score = score->confirm_score,
+        .combined = score->combined, .alignment = f->scored ? (enum alignment)score->align : ALIGN_PARTIAL,
+        .confidence = f->scored ? score->confidence : 100 * f->signal.confidence, .rank_score = f->rank_score,
+        .rank = f->rank, .batch_n = batch_n, .close_px = price_of(f->signal.entry), .atr = f->atr,
+        .atr_day = fired->atr_day, .gamma = g->value, .gamma_valid = g->valid && gate != GAMMA_STALE,
+        .g = g->symbol[fired->symbol].g, .kappa = g->kappa, .cascade = g->cascade,
     };
-    natural_id(s, f, strategy, m.signal_id);
-    TEXT_COPY(m.strategy, strategy);
-    TEXT_COPY(m.symbol, f->name);
-    TEXT_COPY(m.tf, tf_name(s->primary_ns));
-    fill_parts(&f->why, &m);
+    natural_id(s, fired, m.signal_id);
+    TEXT_COPY(m.strategy, f->strategy);
+    TEXT_COPY(m.symbol, f->symbol);
+    TEXT_COPY(m.tf, tf_name(s->chosen.strategies.tf_ns));
+    fill_parts(s, f, &m);
     agent_publish_id(s->agent, TOPIC_SIGNAL_GENERATED, NULL, MSG_SIGNAL_GENERATED, &m, m.signal_id,
                      m.signal_id);
     log_info("signal", LOG_S("signal_id", m.signal_id), LOG_S("symbol", m.symbol),
-             LOG_S("side", side_name(m.side)),
+             LOG_S("strategy", m.strategy), LOG_S("side", side_name(m.side)),
              LOG_F("combined", m.combined), LOG_I("rank", m.rank), LOG_I("batch_n", m.batch_n));
+}
+
+/* Once a market day, for the record: nothing is decided by the planets. */
+static void log_planets(struct signals *s, int64_t now_ns)
+{
+    struct ephemeris e;
+    if (now_ns / NS_PER_DAY == s->planets_day)
+        return;
+    s->planets_day = now_ns / NS_PER_DAY;
+    ephemeris_at(now_ns, &e);
+    log_info("planets", LOG_F("q", e.q), LOG_F("q_rank", e.q_rank), LOG_F("alignment", e.alignment),
+             LOG_F("alignment_rank", e.alignment_rank), LOG_I("weight", 0));
 }
 
 static void update_miner(struct signals *s)
 {
     int64_t now_ns = agent_market_ns(s->agent);
-    if (now_ns == 0 || !gamma_update(&s->gamma, now_ns))
+    if (now_ns == 0)
+        return;
+    log_planets(s, now_ns);
+    if (!gamma_update(&s->gamma, now_ns))
         return;
     struct msg_lighthouse m = {
         .on = s->gamma.lighthouse, .gamma = s->gamma.value, .strength = s->gamma.strength,
@@ -97,7 +143,7 @@ static void update_miner(struct signals *s)
 static void end_batch(struct signals *s, struct batch *t, int64_t ended_ns)
 {
     update_miner(s);
-    batch_rank(t);
+    batch_rank(t, ranker_of(s));
     for (int i = 0; i < t->n; i++)
         publish(s, &t->fired[i], t->n, ended_ns);
     keep_batch(s, t->close_ns, ended_ns);
@@ -109,9 +155,9 @@ static uint64_t expected(const struct signals *s, int64_t close_ns)
 {
     uint64_t set = 0;
     for (int i = 0; i < s->n_symbols; i++) {
-        int64_t last_ns = s->symbols[i].kept.score.primary_start_ns + s->primary_ns;
-        if (s->symbols[i].kept.score.primary_start_ns >= 0 && last_ns >= close_ns - s->primary_ns &&
-            last_ns <= close_ns)
+        const struct strategies_state *r = s->symbols[i].rules;
+        int64_t last_ns = r->start_ns + r->tf_ns;
+        if (r->start_ns >= 0 && last_ns >= close_ns - r->tf_ns && last_ns <= close_ns)
             set |= UINT64_C(1) << i;
     }
     return set;
@@ -142,9 +188,9 @@ void publish_make_room(struct signals *s, int64_t close_ns)
 void publish_late(struct signals *s, const struct fired *f)
 {
     struct fired alone = *f;
-    alone.rank = 1;
+    alone.f.rank = 1;
     update_miner(s);
-    publish(s, &alone, 1, batches_ended_ns(&s->batches, f->signal.close_ns));
+    publish(s, &alone, 1, batches_ended_ns(&s->batches, f->f.signal.close_ns));
 }
 
 void publish_leftovers(struct signals *s)
@@ -170,19 +216,53 @@ static void count(struct msg_signal_state *m, const char *symbol, const char *ga
     c->count = n;
 }
 
+/* All symbols' bars of one strategy, by what its rule said. */
+static int sum_gates(const struct signals *s, int which, struct strategies_gate ret[STRATEGIES_GATES_MAX])
+{
+    int n = 0;
+    for (int i = 0; i < s->n_symbols; i++)
+        for (int k = 0; k < STRATEGIES_GATES_MAX; k++) {
+            const struct strategies_gate *g = &s->symbols[i].rules->funnel[which][k];
+            int at = 0;
+            while (at < n && strcmp(ret[at].why, g->why) != 0)
+                at++;
+            if (g->bars == 0 || at == STRATEGIES_GATES_MAX)
+                continue;
+            if (at == n)
+                ret[n++] = (struct strategies_gate){.bars = 0};
+            memcpy(ret[at].why, g->why, sizeof g->why);
+            ret[at].bars += g->bars;
+        }
+    return n;
+}
+
+/* "BELOW_SCORE"; "orb.INSIDE" where several strategies run. */
+static void gate_name(const struct signals *s, int which, const struct strategies_gate *g, char name[40])
+{
+    const char *strategy = s->chosen.strategies.of[which].def->name;
+    bool several = s->chosen.strategies.n > 1;
+    snprintf(name, 40, "%.16s%s%.15s", several ? strategy : "", several ? "." : "", g->why);
+}
+
 /* The sums first; of the single symbols as many as there is room for. */
 static void fill_funnel(const struct signals *s, struct msg_signal_state *m)
 {
-    for (int v = 0; v < SCORE_VERDICT_COUNT; v++) {
-        int64_t sum = 0;
-        for (int i = 0; i < s->n_symbols; i++)
-            sum += s->symbols[i].kept.funnel[v];
-        count(m, "", score_verdict_name((enum score_verdict)v), sum);
+    struct strategies_gate sums[STRATEGIES_GATES_MAX];
+    char name[40];
+    for (int i = 0; i < s->chosen.strategies.n; i++) {
+        int n = sum_gates(s, i, sums);
+        for (int k = 0; k < n; k++) {
+            gate_name(s, i, &sums[k], name);
+            count(m, "", name, sums[k].bars);
+        }
     }
-    for (int v = 0; v < SCORE_VERDICT_COUNT; v++)
-        for (int i = 0; i < s->n_symbols; i++)
-            count(m, s->symbols[i].kept.name, score_verdict_name((enum score_verdict)v),
-                  s->symbols[i].kept.funnel[v]);
+    for (int y = 0; y < s->n_symbols; y++)
+        for (int i = 0; i < s->chosen.strategies.n; i++)
+            for (int k = 0; k < STRATEGIES_GATES_MAX; k++) {
+                const struct strategies_gate *g = &s->symbols[y].rules->funnel[i][k];
+                gate_name(s, i, g, name);
+                count(m, s->symbols[y].name, name, g->bars);
+            }
 }
 
 static void publish_state(struct signals *s, int64_t market_ns)
@@ -196,12 +276,31 @@ static void publish_state(struct signals *s, int64_t market_ns)
     fill_funnel(s, &m);
     for (int i = 0; i < s->n_symbols; i++) {
         struct sub_symbol_state *y = &m.symbols[m.symbols_n++];
-        TEXT_COPY(y->symbol, s->symbols[i].kept.name);
+        TEXT_COPY(y->symbol, s->symbols[i].name);
         y->phase = g->symbol[i].phase;
         y->g = g->symbol[i].g;
         y->stale = !g->symbol[i].fresh;
     }
     agent_publish(s->agent, TOPIC_SIGNAL_STATE, NULL, MSG_SIGNAL_STATE, &m, NULL);
+}
+
+/* MINING_INTERVAL is market time. */
+static int64_t mining_ms(const struct signals *s)
+{
+    double speed = agent_market_speed(s->agent);
+    int64_t interval_ms = config_int(agent_config(s->agent), CFG_mining_interval_ms);
+    int64_t ms = (int64_t)((double)interval_ms / (speed > 0 ? speed : 1));
+    return ms > MINING_MIN_MS ? ms : MINING_MIN_MS;
+}
+
+void publish_on_mining_timer(void *arg)
+{
+    struct signals *s = arg;
+    if (agent_life(s->agent) >= LIFE_READY) {       /* before, there are no hours to look at */
+        update_miner(s);
+        s->mined++;
+    }
+    loop_timer_again(s->timer_mining, mining_ms(s));
 }
 
 void publish_on_state_timer(void *arg)
@@ -236,17 +335,22 @@ size_t signals_counters(struct agent *a, struct sub_counter *ret, size_t max)
     const struct signals *s = agent_state(a);
     const struct { const char *name; int64_t n; } own[] = {
         {"bars", s->bars}, {"signals", s->fired}, {"late", s->late}, {"recovered", s->recovered},
+        {"mined", s->mined},
     };
     size_t n = 0;
     for (; n < sizeof own / sizeof own[0] && n < max; n++) {
         TEXT_COPY(ret[n].name, own[n].name);
         ret[n].count = own[n].n;
     }
-    for (int v = 0; v < SCORE_VERDICT_COUNT && n < max; v++, n++) {
-        TEXT_COPY(ret[n].name, score_verdict_name((enum score_verdict)v));
-        ret[n].count = 0;
-        for (int i = 0; i < s->n_symbols; i++)
-            ret[n].count += s->symbols[i].kept.funnel[v];
+    for (int i = 0; i < s->chosen.strategies.n; i++) {
+        struct strategies_gate sums[STRATEGIES_GATES_MAX];
+        int gates = sum_gates(s, i, sums);
+        for (int k = 0; k < gates && n < max; k++, n++) {
+            char name[40];
+            gate_name(s, i, &sums[k], name);
+            TEXT_COPY(ret[n].name, name);
+            ret[n].count = sums[k].bars;
+        }
     }
     return n;
 }

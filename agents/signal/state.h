@@ -1,6 +1,6 @@
 /* state - what the modules of this agent share.
  *
- *   bars.c       a closed bar, live or recovered: the strategy's answer, the batch it belongs to
+ *   bars.c       a closed bar, live or recovered: the strategies' answers, the batch they belong to
  *   feed.c       history and missing bars, asked from data; readiness
  *   publish.c    ended batches and the miner's state become messages
  *   keep.c       configuration, snapshot, notes
@@ -16,18 +16,10 @@
 #include "libagent/agent.h"
 #include "libagent/core/day_atr.h"
 #include "libagent/core/gamma.h"
-#include "libagent/core/strategy_score.h"
+#include "libagent/strategies_config.h"
 
-#define SYMBOLS_MAX  64
+#define SYMBOLS_MAX  BATCH_SYMBOLS_MAX
 #define PAGE_ROWS    256
-
-/* In snapshots, and in a note after history was fed. */
-struct symbol_kept {
-    char name[20];
-    uint32_t version;
-    struct strategy_score score;
-    int64_t funnel[SCORE_VERDICT_COUNT];    /* live bars by verdict */
-};
 
 /* What is asked from data for one symbol, one page after the other. */
 enum feed_stage { FEED_CONFIRM, FEED_PRIMARY, FEED_HOUR, FEED_DAY, FEED_STAGES };
@@ -45,7 +37,8 @@ struct feed {
 };
 
 struct symbol {
-    struct symbol_kept kept;
+    char name[20];
+    struct strategies_state *rules;         /* in snapshots, and in a note after history was fed */
     struct day_atr day;
     struct feed feed;
     struct candle waiting;      /* newest live bar that came while bars before it are missing */
@@ -55,10 +48,9 @@ struct symbol {
 
 struct signals {
     struct agent *agent;
-    int64_t primary_ns, confirm_ns;
-    bool probe;                 /* the test strategy */
-    struct strategy_score_params params;
-    char params_hash[33];
+    struct chosen_strategies chosen;
+    char params_hash[STRATEGIES_MAX][33];
+    struct ranker ranker;       /* its history moves only where it ranks */
     int64_t batch_ns;           /* wall */
     struct symbol symbols[SYMBOLS_MAX];
     int n_symbols;
@@ -66,8 +58,10 @@ struct signals {
     struct batches batches;
     int64_t bars, fired, late;  /* kept */
     int64_t stated_ns, stated_market_ns;    /* the last signal.state: wall, market */
+    int64_t mined;              /* the miner's cycles of this start */
+    int64_t planets_day;        /* market day of which the planets were logged */
     int64_t recovered;          /* bars taken from notes at this start */
-    struct loop_timer *timer_batch, *timer_state, *timer_feed;
+    struct loop_timer *timer_batch, *timer_mining, *timer_state, *timer_feed;
 };
 
 /* keep.c */
@@ -78,6 +72,8 @@ void signals_save(struct agent *a, void **data, size_t *len);
 void signals_fini(struct agent *a);
 void keep_bar(struct signals *s, int symbol, const struct candle *c, bool warm, int64_t heard_ns);
 void keep_symbol(struct signals *s, int symbol);
+/* The ranker, where it orders the signals of a close; else NULL. */
+struct ranker *ranker_of(struct signals *s);
 void keep_batch(struct signals *s, int64_t close_ns, int64_t ended_ns);
 void keep_miner(struct signals *s);
 
@@ -88,7 +84,8 @@ void bars_apply(struct signals *s, int symbol, const struct candle *c, bool warm
 /* A live bar, all before it being there: apply it and keep it. */
 void bars_live(struct signals *s, int symbol, const struct candle *c, bool warm, int64_t heard_ns);
 void candle_from(struct candle *c, int64_t tf_ns, int64_t start_ns, const dec_t px[4], dec_t volume);
-bool symbol_ready(const struct symbol *y);
+/* There was enough history for all of the strategies. */
+bool symbol_ready(const struct signals *s, const struct symbol *y);
 
 /* feed.c */
 void signals_start(struct agent *a);
@@ -104,6 +101,7 @@ void publish_late(struct signals *s, const struct fired *f);
 /* Batches that were open when the process ended. */
 void publish_leftovers(struct signals *s);
 void publish_on_batch_timer(void *arg);
+void publish_on_mining_timer(void *arg);
 void publish_on_state_timer(void *arg);
 void signals_on_position_closed(struct agent *a, const struct event *e);
 size_t signals_counters(struct agent *a, struct sub_counter *ret, size_t max);

@@ -164,7 +164,7 @@ static void manage(struct backtest *b, struct backtest_symbol *y, const struct e
 static int64_t lots_at_the_edge(const struct backtest_symbol *y, const struct backtest_bar *x)
 {
     int64_t ticks;
-    if (formula_floor_div(dec_sub(x->high, x->low), y->contract.tick, &ticks) < 0)
+    if (dec_floor_div(dec_sub(x->high, x->low), y->contract.tick, &ticks) < 0)
         return 0;
     return (int64_t)(x->candle.volume / (double)(ticks + 1));
 }

@@ -67,5 +67,5 @@ int corr_rho(const struct corr_series *a, const struct corr_series *b, double *r
 
 bool corr_together(double rho, int side_a, int side_b, double min)
 {
-    return !isfinite(rho) || rho * side_a * side_b >= min;
+    return !(fabs(rho) <= 1) || rho * side_a * side_b >= min;
 }

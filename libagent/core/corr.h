@@ -28,7 +28,7 @@ void corr_init(struct corr_series *s);
 int corr_push(struct corr_series *s, int64_t start_ns, double close);
 /* Over the 30 days up to the older of the two newest hours.  ERR_EMPTY: unknown. */
 int corr_rho(const struct corr_series *a, const struct corr_series *b, double *ret);
-/* Together in a cluster: unknown (not finite) rho always, else rho x side x side >= min. */
+/* Together in a cluster: unknown rho (not in -1 ... 1) always, else rho x side x side >= min. */
 bool corr_together(double rho, int side_a, int side_b, double min);
 
 #endif

@@ -1,6 +1,6 @@
 /* The formulas one by one, in the header's order.  Invariants:
- *   1. What bounds a size or a leverage is a floor that is verified by multiplying back, so a quotient
- *      that decimal128 rounded up never lets one more through.
+ *   1. What bounds a size or a leverage is an exact floor, so a quotient that decimal128 rounded up never lets
+ *      one more through.
  *   2. Staircase levels are whole numbers; only the price of a level is a decimal.
  */
 #include "proto/err.h"
@@ -28,7 +28,8 @@ bool contract_valid(const struct contract_terms *c)
 {
     if (dec_sign(c->multiplier) <= 0 || dec_sign(c->tick) <= 0 || dec_sign(c->taker_fee) < 0 ||
         dec_sign(c->lfr) < 0 || dec_ge(c->taker_fee, one()) || dec_ge(dec_abs(c->maker_fee), one()) ||
-        c->lot <= 0 || c->max_qty < 0 || c->tier_count < 1 || c->tier_count > CONTRACT_TIERS_MAX)
+        c->lot <= 0 || (c->max_qty != 0 && c->max_qty < c->lot) || c->tier_count < 1 ||
+        c->tier_count > CONTRACT_TIERS_MAX)
         return false;
     for (int i = 0; i < c->tier_count; i++) {
         const struct contract_tier *t = &c->tier[i];
@@ -51,20 +52,6 @@ const struct contract_tier *contract_tier_of(const struct contract_terms *c, dec
     return NULL;
 }
 
-int formula_floor_div(dec_t a, dec_t b, int64_t *ret)
-{
-    int64_t n;
-    if (dec_sign(b) <= 0)
-        return ERR_RANGE;
-    int err = dec_to_int(dec_round_places(dec_quo(a, b), 0, DEC_FLOOR), &n);
-    if (err < 0)
-        return err;
-    if (dec_gt(dec_mul(dec_int(n), b), a))          /* invariant 1 */
-        n--;
-    *ret = n;
-    return ERR_OK;
-}
-
 dec_t formula_value(int64_t qty, dec_t multiplier, dec_t price)
 {
     return dec_mul(dec_mul(dec_int(qty), multiplier), price);
@@ -75,8 +62,7 @@ int formula_size(dec_t margin, int leverage, dec_t price, dec_t multiplier, int6
     int64_t steps;
     if (dec_sign(margin) < 0 || leverage < 1 || dec_sign(price) <= 0 || dec_sign(multiplier) <= 0 || lot < 1)
         return ERR_RANGE;
-    int err = formula_floor_div(dec_mul(margin, dec_int(leverage)), formula_value(lot, multiplier, price),
-                                &steps);
+    int err = dec_floor_div(dec_mul(margin, dec_int(leverage)), formula_value(lot, multiplier, price), &steps);
     if (err < 0)
         return err;
     if (steps > INT64_MAX / lot)
@@ -130,9 +116,7 @@ int formula_liquidation_leverage(int side, dec_t mmr, dec_t lfr, dec_t buffer, i
     dec_t both = dec_mul(dec_sub(one(), sided(side, buffer)), dec_sub(one(), sided(side, rate)));
     dec_t least = sided(side, dec_sub(one(), both));
     int64_t l;
-    int err = formula_floor_div(one(), dec_max(least, dec_quo(one(), dec_int(1000))), &l);
-    if (err < 0)
-        return err;
+    must(dec_floor_div(one(), dec_max(least, dec_scaled(1, -3)), &l) == ERR_OK);
     *ret = l > FORMULA_LEVERAGE_MAX ? FORMULA_LEVERAGE_MAX : (int)l;
     return ERR_OK;
 }
@@ -162,7 +146,7 @@ int64_t formula_roi_units(int side, dec_t entry, int leverage, dec_t price)
     int64_t n;
     dec_t move = dec_mul(sided(side, dec_sub(price, entry)), dec_int(10000 * (int64_t)leverage));
     must(dec_sign(entry) > 0 && leverage >= 1);
-    if (formula_floor_div(move, entry, &n) < 0 || n > far || n < -far)
+    if (dec_floor_div(move, entry, &n) < 0 || n > far || n < -far)
         return dec_sign(move) < 0 ? -far : far;
     return n;
 }
@@ -194,7 +178,7 @@ int formula_volatility_leverage(dec_t atr, dec_t mmr, int *ret)
     int64_t l;
     if (dec_sign(atr) < 0 || dec_sign(mmr) < 0)
         return ERR_RANGE;
-    int err = formula_floor_div(one(), dec_add(dec_mul(dec_int(3), atr), mmr), &l);
+    int err = dec_floor_div(one(), dec_add(dec_mul(dec_int(3), atr), mmr), &l);
     if (err < 0)
         return err;
     *ret = l > FORMULA_LEVERAGE_MAX ? FORMULA_LEVERAGE_MAX : (int)l;

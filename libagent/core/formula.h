@@ -45,13 +45,11 @@ struct book_level {
     int64_t qty;                    /* lots */
 };
 
-/* All fields positive and in their ranges, tiers ascending. */
+/* All fields positive and in their ranges, an order may have a lot, tiers ascending. */
 bool contract_valid(const struct contract_terms *c);
 /* The tier of a position of so much notional; NULL above the highest. */
 const struct contract_tier *contract_tier_of(const struct contract_terms *c, dec_t notional);
 
-/* floor(a / b), exact.  ERR_RANGE unless b > 0 and the result fits. */
-int formula_floor_div(dec_t a, dec_t b, int64_t *ret);
 /* qty x multiplier x price. */
 dec_t formula_value(int64_t qty, dec_t multiplier, dec_t price);
 

@@ -14,8 +14,11 @@
 #include "libagent/core/risk.h"
 
 #define DAY_NS          INT64_C(86400000000000)
+#define DAY_MIN         1440
+#define MIN_NS          (DAY_NS / DAY_MIN)
 #define DAY_BARS_MIN    5
 #define FEW_DAYS_LEVERAGE 2
+#define NO_LEVELS       "stop or targets"
 
 const char *risk_reason_name(enum risk_reason r)
 {
@@ -53,9 +56,9 @@ void risk_limits_default(struct risk_limits *l)
         .stop_atr = dec_scaled(15, -1), .stop_floor = dec_scaled(48, -4),
         .tp1_r = dec_scaled(12, -1), .tp2_r = dec_int(2),
         .stop_roi = dec_zero(), .target_roi = dec_zero(), .break_even_buffer = dec_scaled(5, -2),
-        .min_g = dec_scaled(35, -2), .correlation_min = 0.7,
+        .min_g = dec_scaled(35, -2), .burst_cap = dec_scaled(5, -1), .correlation_min = 0.7,
         .signal_ttl_ms = 3000, .book_ttl_ms = 5000, .leverage_max = 15,
-        .top_n = 2, .max_positions = 5, .max_cluster = 2,
+        .top_n = 2, .max_positions = 5, .max_cluster = 2, .max_strategy_positions = 5,
         .streak_warn = 3, .streak_block = 5, .streak_block_bars = 16, .streak_max = 10,
         .cooldown_bars = 4,
     };
@@ -88,16 +91,22 @@ const char *risk_limits_wrong(const struct risk_limits *l)
         {"stop_floor", dec_sign(l->stop_floor) > 0 && dec_lt(l->stop_floor, dec_int(1))},
         {"tp1_r", dec_sign(l->tp1_r) > 0 && dec_lt(l->tp1_r, l->tp2_r)},
         {"stop_roi", dec_sign(l->stop_roi) >= 0 && dec_sign(l->stop_roi) == dec_sign(l->target_roi)},
+        {"target_roi", dec_le(dec_mul(l->tp1_r, l->stop_roi), l->target_roi)},
         {"break_even_buffer", dec_sign(l->break_even_buffer) >= 0},
+        {"min_g", dec_le(dec_abs(l->min_g), dec_int(1))},
+        {"burst_cap", fraction(l->burst_cap, 1)},
         {"correlation_min", l->correlation_min >= 0 && l->correlation_min <= 1},
         {"leverage_max", l->leverage_max >= 1 && l->leverage_max <= FORMULA_LEVERAGE_MAX},
         {"top_n", l->top_n >= 1},
         {"max_positions", l->max_positions >= 1},
         {"max_cluster", l->max_cluster >= 1},
+        {"max_strategy_positions", l->max_strategy_positions >= 1},
         {"streak", l->streak_warn >= 1 && l->streak_warn <= l->streak_block &&
                    l->streak_block <= l->streak_max && l->streak_block_bars >= 0},
         {"cooldown_bars", l->cooldown_bars >= 0},
         {"ttl", l->signal_ttl_ms > 0 && l->book_ttl_ms > 0},
+        {"min_interval", l->min_interval_ns >= 0},
+        {"hours", l->hours_from >= 0 && l->hours_from < DAY_MIN && l->hours_to >= 0 && l->hours_to <= DAY_MIN},
     };
     for (size_t i = 0; i < sizeof rule / sizeof rule[0]; i++)
         if (!rule[i].ok)
@@ -173,6 +182,19 @@ int64_t risk_cooldown_until(const struct risk_limits *l, int64_t exit_ns, int64_
     return exit_ns + l->cooldown_bars * bar_ns;
 }
 
+void risk_burst_update(struct risk_burst *b, bool lighthouse, dec_t available)
+{
+    if (lighthouse && !b->on)
+        *b = (struct risk_burst){.available = available, .committed = dec_zero()};
+    b->on = lighthouse;
+}
+
+void risk_burst_approved(struct risk_burst *b, dec_t margin)
+{
+    if (b->on)
+        b->committed = dec_add(b->committed, margin);
+}
+
 /* ---- derive ---- */
 
 struct trade {
@@ -182,14 +204,15 @@ struct trade {
     const struct risk_request *r;
     struct risk_verdict *v;
     const char *bad;                        /* what is wrong with the inputs; NULL */
-    bool    contract, book, priced, levered, sized, gamma_bad;
+    bool    contract, counted, book, priced, levered, sized;
     dec_t   equity;                         /* in use */
     dec_t   margin_sum, notional_sum, heat_sum, symbol_notional;
     dec_t   cluster_margin;
-    int32_t cluster;
+    int32_t cluster, of_strategy;           /* positions */
     bool    symbol_open;
     const struct contract_tier *tier;
-    int     limit_tier, limit_vol, limit_liq, limit_fee;
+    int     limit_tier, limit_vol, limit_liq;
+    int     judged;                         /* leverage that is asked for the break-even */
     int64_t book_lots;                      /* on the thinner side */
     bool    below_lot;                      /* the request itself is less than a lot */
 };
@@ -203,6 +226,31 @@ static bool side_ok(const struct book_level *b, int n, int way)
     return true;
 }
 
+static bool positions_ok(const struct risk_account *a)
+{
+    if (a->position_count < 0 || (a->position_count > 0 && a->positions == NULL))
+        return false;
+    for (int i = 0; i < a->position_count; i++) {
+        const struct risk_position *p = &a->positions[i];
+        if ((p->side != 1 && p->side != -1) || dec_sign(p->margin) < 0 || dec_sign(p->notional) < 0 ||
+            dec_sign(p->heat) < 0)
+            return false;
+    }
+    return true;
+}
+
+static const char *book_wrong(const struct risk_market *m)
+{
+    if (m->bid_count < 0 || m->ask_count < 0 || (m->bid_count > 0 && m->bids == NULL) ||
+        (m->ask_count > 0 && m->asks == NULL) || !side_ok(m->bids, m->bid_count, -1) ||
+        !side_ok(m->asks, m->ask_count, 1))
+        return "order book";
+    if (m->bid_count > 0 && m->ask_count > 0 && dec_ge(m->bids[0].price, m->asks[0].price))
+        return "crossed order book";
+    return NULL;
+}
+
+/* Comparisons are written so that NaN fails them. */
 static const char *what_is_bad(const struct trade *t)
 {
     const struct risk_market *m = t->m;
@@ -217,31 +265,30 @@ static const char *what_is_bad(const struct trade *t)
         return "size_multiplier";
     if (t->r->age_ms < 0 || t->r->rank < 1)
         return "age or rank";
+    if (t->r->market_ns < 0 || t->a->entered_ns < 0)
+        return "market time";
     if (dec_sign(t->a->equity) <= 0)
         return "equity";
-    if (!(m->atr > 0) || m->atr > 1e15)
+    if (!(m->atr > 0 && m->atr <= 1e15))
         return "atr";
-    if (m->day_bars >= DAY_BARS_MIN && (!(m->day_atr > 0) || m->day_atr > 1e3))
+    if (m->day_bars < 0 || (m->day_bars >= DAY_BARS_MIN && !(m->day_atr > 0 && m->day_atr <= 1e3)))
         return "day_atr";
-    if (m->gamma == GATE_FRESH && !isfinite(m->g))
+    if (m->gamma == GATE_FRESH && !(fabs(m->g) <= 1 + 1e-9))
         return "g";
-    for (int i = 0; i < t->a->position_count; i++)
-        if (dec_sign(t->a->positions[i].margin) < 0 || dec_sign(t->a->positions[i].notional) < 0 ||
-            dec_sign(t->a->positions[i].heat) < 0)
-            return "positions";
-    if (m->bid_count < 0 || m->ask_count < 0 || !side_ok(m->bids, m->bid_count, -1) ||
-        !side_ok(m->asks, m->ask_count, 1))
-        return "order book";
-    if (m->bid_count > 0 && m->ask_count > 0 && dec_ge(m->bids[0].price, m->asks[0].price))
-        return "crossed order book";
-    return NULL;
+    if (!t->counted)
+        return "positions";
+    return book_wrong(m);
 }
 
+/* Zeros without a far exponent: a sum takes the smaller one, and 34 digits are slow. */
 static void derive_sums(struct trade *t)
 {
-    for (int i = 0; i < t->a->position_count; i++) {
+    t->margin_sum = t->notional_sum = t->heat_sum = t->symbol_notional = t->cluster_margin = dec_zero();
+    t->counted = positions_ok(t->a);
+    for (int i = 0; t->counted && i < t->a->position_count; i++) {
         const struct risk_position *p = &t->a->positions[i];
         bool same = strncmp(p->symbol, t->r->symbol, RISK_SYMBOL_MAX) == 0;
+        t->of_strategy += p->strategy[0] == '\0' || strncmp(p->strategy, t->r->strategy, RISK_STRATEGY_MAX) == 0;
         t->margin_sum = dec_add(t->margin_sum, p->margin);
         t->notional_sum = dec_add(t->notional_sum, p->notional);
         t->heat_sum = dec_add(t->heat_sum, p->heat);
@@ -278,9 +325,15 @@ static void derive_price(struct trade *t)
         formula_entry_price(buy ? m->bids : m->asks, buy ? m->bid_count : m->ask_count, &t->v->price) < 0)
         return;
     t->book = true;
+    if (!dec_is_multiple(t->v->price, m->contract->tick)) {
+        t->bad = "price off the tick";
+        return;
+    }
     t->book_lots = bids < asks ? bids : asks;
     t->priced = literal(t) || formula_stop_price(t->r->side, t->v->price, m->atr, t->l->stop_atr,
                                                  t->l->stop_floor, t->m->contract->tick, &t->v->stop_px) == ERR_OK;
+    if (!t->priced)
+        t->bad = NO_LEVELS;
 }
 
 /* The stop and targets hang on the leverage when they are given in ROI. */
@@ -300,6 +353,10 @@ static void derive_targets(struct trade *t)
         dec_t target = formula_roi_price(side, v->price, v->leverage, t->l->target_roi);
         v->tp2_px = dec_round_to(target, tick, side > 0 ? DEC_FLOOR : DEC_CEIL);
     }
+    /* Too near for the tick, or beyond zero. */
+    if (dec_cmp(v->stop_px, v->price) != -side || dec_cmp(v->tp1_px, v->price) != side ||
+        dec_cmp(v->tp2_px, v->tp1_px) == -side || dec_sign(dec_min(v->stop_px, v->tp2_px)) <= 0)
+        t->bad = NO_LEVELS;
 }
 
 static dec_t target_roi(const struct trade *t, int leverage)
@@ -316,13 +373,11 @@ static dec_t break_even_roi(const struct trade *t, int leverage)
     return formula_break_even_roi(c->maker_fee, c->taker_fee, leverage, t->l->break_even_buffer);
 }
 
-/* Largest leverage up to `cap` whose target clears twice the break-even; 0: none. */
-static int fee_leverage(const struct trade *t, int cap)
+/* With a stop in price the target and the fees grow with the leverage, BUFFER does not: what does not clear twice the
+ * break-even at a leverage clears it at no lower one, so that the fee limit is all or nothing. */
+static bool clears_break_even(const struct trade *t, int leverage)
 {
-    int l = cap;
-    while (l > 0 && dec_lt(target_roi(t, l), dec_mul(dec_int(2), break_even_roi(t, l))))
-        l--;
-    return l;
+    return dec_ge(target_roi(t, leverage), dec_mul(dec_int(2), break_even_roi(t, leverage)));
 }
 
 static int min_int(int a, int b)
@@ -354,12 +409,10 @@ static void derive_leverage(struct trade *t)
             return;
     t->limit_liq = min_int(both[0], both[1]);
     int cap = min_int(min_int(t->limit_tier, t->limit_vol), min_int(t->l->leverage_max, t->tier->max_leverage));
-    cap = min_int(cap, want);
-    t->limit_fee = fee_leverage(t, literal(t) ? want : min_int(cap, t->limit_liq));
-    t->v->leverage = literal(t) ? want : min_int(min_int(cap, t->limit_liq), t->limit_fee);
-    t->levered = t->v->leverage >= 1;
-    if (!t->levered)
-        t->v->leverage = 0;
+    cap = min_int(min_int(cap, want), t->limit_liq);
+    t->judged = literal(t) ? want : cap > 0 ? cap : 1;
+    t->levered = literal(t) || (cap > 0 && clears_break_even(t, cap));
+    t->v->leverage = t->levered ? t->judged : 0;
 }
 
 static void value_of(struct trade *t, int64_t qty)
@@ -377,6 +430,16 @@ static dec_t share(const struct trade *t, dec_t fraction_of_equity)
     return dec_mul(t->equity, fraction_of_equity);
 }
 
+static dec_t cluster_room(const struct trade *t)
+{
+    return dec_mul(dec_int(2), share(t, t->l->max_position));
+}
+
+static dec_t burst_room(const struct trade *t)
+{
+    return dec_mul(t->a->burst.available, t->l->burst_cap);
+}
+
 /* Margin and the opening fee: what an entry takes from the available balance. */
 static dec_t needed_balance(const struct trade *t)
 {
@@ -391,7 +454,7 @@ static void lower(int64_t *qty, dec_t room, dec_t per_unit, int64_t lot)
         *qty = 0;
         return;
     }
-    if (dec_sign(per_unit) > 0 && formula_floor_div(room, dec_mul(per_unit, dec_int(lot)), &n) == ERR_OK &&
+    if (dec_sign(per_unit) > 0 && dec_floor_div(room, dec_mul(per_unit, dec_int(lot)), &n) == ERR_OK &&
         n < *qty / lot)
         *qty = n * lot;
 }
@@ -410,7 +473,7 @@ static void derive_size(struct trade *t)
     if (t->a->streak.half)
         margin = dec_quo(margin, dec_int(2));
     if (formula_size(margin, t->v->leverage, t->v->price, c->multiplier, c->lot, &qty) < 0 ||
-        formula_floor_div(dec_mul(dec_int(t->book_lots), l->max_book_share), dec_int(1), &book) < 0)
+        dec_floor_div(dec_mul(dec_int(t->book_lots), l->max_book_share), dec_int(1), &book) < 0)
         return;
     t->below_lot = qty == 0;
     value_of(t, 1);
@@ -422,24 +485,30 @@ static void derive_size(struct trade *t)
     lower(&qty, dec_sub(share(t, l->max_symbol_notional), t->symbol_notional), v->notional, c->lot);
     lower(&qty, dec_sub(share(t, l->max_notional), t->notional_sum), v->notional, c->lot);
     lower(&qty, dec_sub(share(t, l->max_exposure), t->margin_sum), v->margin, c->lot);
-    lower(&qty, dec_sub(dec_mul(dec_int(2), share(t, l->max_position)), t->cluster_margin), v->margin, c->lot);
+    lower(&qty, dec_sub(cluster_room(t), t->cluster_margin), v->margin, c->lot);
+    lower(&qty, dec_sub(t->equity, t->margin_sum), needed_balance(t), c->lot);
+    if (t->a->burst.on)
+        lower(&qty, dec_sub(burst_room(t), t->a->burst.committed), v->margin, c->lot);
     qty = min_lots(qty, book, c->lot);
     if (c->max_qty > 0)
         qty = min_lots(qty, c->max_qty, c->lot);
     v->lot_floor = qty == 0;
     value_of(t, qty > 0 ? qty : c->lot);
-    t->sized = formula_liquidation(t->r->side, v->price, v->leverage, t->tier->mmr, c->lfr,
-                                   &v->liquidation_px) == ERR_OK;
+    const struct contract_tier *tier = contract_tier_of(c, v->notional);
+    if (tier == NULL || tier > t->tier)     /* one lot is more than the request */
+        t->tier = tier;
+    t->sized = tier != NULL && formula_liquidation(t->r->side, v->price, v->leverage, t->tier->mmr, c->lfr,
+                                                   &v->liquidation_px) == ERR_OK;
 }
 
 static void derive(struct trade *t)
 {
+    derive_sums(t);
     t->bad = what_is_bad(t);
     t->contract = t->m->contract != NULL && contract_valid(t->m->contract);
     t->equity = t->a->equity;
     if (dec_sign(t->l->trading_capital) > 0)
         t->equity = dec_min(t->equity, t->l->trading_capital);
-    derive_sums(t);
     if (t->bad != NULL || !t->contract)
         return;
     derive_price(t);
@@ -448,6 +517,8 @@ static void derive(struct trade *t)
     if (!t->levered)
         return;
     derive_targets(t);
+    if (t->bad != NULL)
+        return;
     t->v->break_even_roi = break_even_roi(t, t->v->leverage);
     derive_size(t);
 }
@@ -479,17 +550,28 @@ static void is_false(struct trade *t, enum risk_reason check, const char *name, 
     list(t, check, name, dec_int(value), dec_zero(), !value, true);
 }
 
+static int64_t minutes_until_open(const struct trade *t)
+{
+    const int64_t from = t->l->hours_from, to = t->l->hours_to, now = t->r->market_ns / MIN_NS % DAY_MIN;
+    bool open = from < to ? now >= from && now < to : now >= from || now < to;
+    return open ? 0 : (from - now + DAY_MIN) % DAY_MIN;
+}
+
 static void judge_request(struct trade *t)
 {
     const struct risk_request *r = t->r;
     is_false(t, RISK_NOT_READY, "not_ready", !t->a->ready);
     is_false(t, RISK_PAUSED, "paused", t->a->paused);
+    is_false(t, RISK_PAUSED, "symbol_paused", t->a->symbol_paused);
+    is_false(t, RISK_PAUSED, "strategy_paused", t->a->strategy_paused);
     is_false(t, RISK_EMERGENCY, "emergency",
              t->a->emergency || t->a->day.stopped || t->a->streak.stopped);
     is_false(t, RISK_DUPLICATE, "duplicate", r->duplicate);
     is_false(t, RISK_BAD_DATA, "bad_input", t->bad != NULL);
     is_false(t, RISK_UNKNOWN_CONTRACT, "contract_unknown", !t->contract);
     is_false(t, RISK_CONTRACT_CLOSED, "contract_closed", t->a->contract_paused);
+    if (t->l->hours_from != t->l->hours_to)
+        at_most(t, RISK_MARKET_HOURS, "minutes_until_open", dec_int(minutes_until_open(t)), dec_zero(), t->bad == NULL);
     at_most(t, RISK_STALE, "signal_age_ms", dec_int(r->age_ms), dec_int(t->l->signal_ttl_ms), true);
     is_false(t, RISK_LATE, "late", r->late);
     at_most(t, RISK_RANK, "rank", dec_int(r->rank), dec_int(t->l->top_n), true);
@@ -555,17 +637,21 @@ static void judge_size(struct trade *t)
     at_most(t, RISK_BOOK_SHARE, "qty", dec_int(v->qty), dec_mul(dec_int(t->book_lots), l->max_book_share),
             t->sized);
     at_most(t, RISK_BALANCE, "margin_and_fee", cover, t->a->available, t->sized);
+    at_most(t, RISK_CAPITAL, "margins_and_fee", dec_add(t->margin_sum, cover), t->equity, t->sized);
+    if (t->a->burst.on)
+        at_most(t, RISK_BURST, "burst_margin", dec_add(t->a->burst.committed, v->margin), burst_room(t), t->sized);
 }
 
 static void judge_leverage(struct trade *t)
 {
     int want = t->r->leverage, used = t->v->leverage;
-    list(t, RISK_LEVERAGE, "leverage_requested", dec_int(want), dec_int(FORMULA_LEVERAGE_MAX),
-         want >= 1 && want <= FORMULA_LEVERAGE_MAX, true);
+    bool possible = want >= 1 && want <= FORMULA_LEVERAGE_MAX;
+    list(t, RISK_LEVERAGE, "leverage_requested", dec_int(want), dec_int(FORMULA_LEVERAGE_MAX), possible, true);
     dec_t l = dec_int(used > 0 ? used : 1);
     bool tier = t->tier != NULL && t->priced;
     at_most(t, RISK_LEVERAGE, "leverage_hard_limit", l, dec_int(t->l->leverage_max), tier);
-    at_most(t, RISK_LEVERAGE, "leverage_contract", l, dec_int(tier ? t->tier->max_leverage : 0), tier);
+    at_most(t, RISK_LEVERAGE, "leverage_contract", l, dec_int(tier ? t->tier->max_leverage : 0),
+            t->priced && possible);     /* above the highest tier: 0 */
     at_most(t, RISK_LEVERAGE, "leverage_tier", l, dec_int(t->limit_tier), tier);
     at_most(t, RISK_LEVERAGE, "leverage_volatility", l, dec_int(t->limit_vol), tier);
 }
@@ -588,14 +674,13 @@ static void judge_trade(struct trade *t)
     const struct risk_limits *l = t->l;
     const struct risk_verdict *v = t->v;
     dec_t roi = dec_zero(), clear = dec_zero(), buffer = dec_zero(), stop = dec_zero();
-    at_most(t, RISK_CORRELATION, "cluster_positions", dec_int(t->cluster + 1), dec_int(l->max_cluster), true);
+    at_most(t, RISK_CORRELATION, "cluster_positions", dec_int(t->cluster + 1), dec_int(l->max_cluster), t->counted);
     at_most(t, RISK_CORRELATION, "cluster_margin", dec_add(t->cluster_margin, v->margin),
-            dec_mul(dec_int(2), share(t, l->max_position)), t->sized);
-    bool levels = t->priced && t->tier != NULL;
-    int used = v->leverage > 0 ? v->leverage : t->r->leverage;
+            cluster_room(t), t->sized);
+    bool levels = t->judged > 0;
     if (levels) {
-        roi = target_roi(t, used);
-        clear = dec_mul(dec_int(2), break_even_roi(t, used));
+        roi = target_roi(t, t->judged);
+        clear = dec_mul(dec_int(2), break_even_roi(t, t->judged));
     }
     at_least(t, RISK_BREAK_EVEN, "target_roi", roi, clear, levels);
     at_most(t, RISK_LIQUIDATION_BUFFER, "leverage_liquidation", dec_int(v->leverage > 0 ? v->leverage : 1),
@@ -619,11 +704,17 @@ static void judge_totals(struct trade *t)
             t->sized);
     at_most(t, RISK_EXPOSURE, "exposure", dec_add(t->margin_sum, v->margin), share(t, l->max_exposure),
             t->sized);
-    at_most(t, RISK_MAX_POSITIONS, "positions", dec_int(t->a->position_count + 1), dec_int(l->max_positions),
-            true);
-    is_false(t, RISK_SYMBOL_OPEN, "symbol_open", t->symbol_open);
+    at_most(t, RISK_MAX_POSITIONS, "positions", dec_int(t->a->position_count + INT64_C(1)), dec_int(l->max_positions),
+            t->counted);
+    at_most(t, RISK_STRATEGY_POSITIONS, "strategy_positions", dec_int(t->of_strategy + 1),
+            dec_int(l->max_strategy_positions), t->counted);
+    list(t, RISK_SYMBOL_OPEN, "symbol_open", dec_int(t->symbol_open), dec_zero(), !t->symbol_open, t->counted);
     list(t, RISK_COOL_DOWN, "cool_down_until_ns", dec_int(t->r->market_ns), dec_int(t->a->cooldown_until_ns),
          t->r->market_ns >= t->a->cooldown_until_ns, true);
+    if (l->min_interval_ns > 0 && t->a->entered_ns != 0)
+        list(t, RISK_MIN_INTERVAL, "entry_possible_ns", dec_int(t->r->market_ns),
+             dec_add(dec_int(t->a->entered_ns), dec_int(l->min_interval_ns)),
+             t->r->market_ns - t->a->entered_ns >= l->min_interval_ns, true);
 }
 
 /* The figure that decides: the first failed one with known figures, else the first failed one. */

@@ -20,6 +20,7 @@
 #include "libagent/core/formula.h"
 
 #define RISK_SYMBOL_MAX  24
+#define RISK_STRATEGY_MAX 32
 #define RISK_CHECKS_MAX  64
 #define RISK_TEXT_MAX    160
 #define RISK_BOOK_LEVELS 10
@@ -35,7 +36,7 @@ const char *risk_reason_name(enum risk_reason r);       /* "STALE"; "OK", "?" */
 const char *risk_reason_text(enum risk_reason r);
 
 struct risk_limits {
-    dec_t   trading_capital;                /* most equity to use; 0: all */
+    dec_t   trading_capital;                /* most equity to use, fees included; 0: all */
     dec_t   position_margin;                /* requested margin per position, of equity */
     dec_t   max_position, max_exposure;     /* margin of one, of all */
     dec_t   max_symbol_notional, max_notional;
@@ -49,12 +50,16 @@ struct risk_limits {
     dec_t   stop_roi, target_roi;           /* both > 0: literal ROI prices, % */
     dec_t   break_even_buffer;              /* BUFFER, % ROI */
     dec_t   min_g;
+    dec_t   burst_cap;                      /* margin of one lighthouse, of the balance at its start */
     double  correlation_min;
     int64_t signal_ttl_ms, book_ttl_ms;
+    int64_t min_interval_ns;                /* market time between two entries of a symbol; 0: off */
     int32_t leverage_max;                   /* hard limit */
-    int32_t top_n, max_positions, max_cluster;
+    int32_t top_n, max_positions, max_cluster, max_strategy_positions;
     int32_t streak_warn, streak_block, streak_block_bars, streak_max;
-    int32_t cooldown_bars, unused;
+    int32_t cooldown_bars;
+    int32_t hours_from, hours_to;           /* minutes of the market's UTC day, the end excluded, over midnight
+                                             * too; equal: off */
 };
 void risk_limits_default(struct risk_limits *l);
 /* NULL, or the name of the first limit that is out of range or contradicts another. */
@@ -92,13 +97,22 @@ void risk_streak_reset(struct risk_streak *s);
 /* When a symbol whose position closed at exit_ns may be entered again. */
 int64_t risk_cooldown_until(const struct risk_limits *l, int64_t exit_ns, int64_t bar_ns);
 
+/* What one lighthouse let in.  Zeroed: it is off. */
+struct risk_burst {
+    int32_t on, unused;
+    dec_t   available, committed;           /* balance when it came on; margin approved since */
+};
+void risk_burst_update(struct risk_burst *b, bool lighthouse, dec_t available);
+void risk_burst_approved(struct risk_burst *b, dec_t margin);
+
 /* ---- the decision ---- */
 
 struct risk_position {                      /* open, or an entry that is pending */
     char    symbol[RISK_SYMBOL_MAX];
+    char    strategy[RISK_STRATEGY_MAX];    /* empty: unknown, counts for each */
     int32_t side, unused;
     dec_t   margin, notional, heat;         /* heat: loss at its stop, >= 0 */
-    double  rho;                            /* with the candidate's symbol; NaN: unknown */
+    double  rho;                            /* with the candidate's symbol; not in -1 ... 1: unknown */
 };
 struct risk_account {
     dec_t   equity, available;
@@ -106,9 +120,12 @@ struct risk_account {
     struct risk_streak streak;
     const struct risk_position *positions;
     int32_t position_count;
-    bool    ready, paused, emergency;       /* paused: system, symbol or strategy */
+    bool    ready, emergency;
+    bool    paused, symbol_paused, strategy_paused;     /* paused: everything */
     bool    contract_paused;
     int64_t cooldown_until_ns;              /* of the candidate's symbol; 0: none */
+    int64_t entered_ns;                     /* its last entry, market time; 0: none */
+    struct risk_burst burst;
 };
 enum risk_gate { GATE_STALE, GATE_FRESH, GATE_ABSTAINS, GATE_OFF };      /* of gamma */
 struct risk_market {
@@ -124,6 +141,7 @@ struct risk_market {
 };
 struct risk_request {
     char    symbol[RISK_SYMBOL_MAX];
+    char    strategy[RISK_STRATEGY_MAX];
     int32_t side, leverage, rank;           /* rank 1 is the best */
     bool    late, duplicate;
     int64_t age_ms, market_ns;

@@ -58,6 +58,11 @@ const struct strategy_def *strategy_find(const char *name)
     return NULL;
 }
 
+uint32_t strategy_version(const struct strategy_def *d)
+{
+    return STRATEGY_VERSION << 16 | d->version;
+}
+
 void strategy_params_default(const struct strategy_def *d, struct strategy_params *p)
 {
     must(d->params <= STRATEGY_PARAMS_MAX);
@@ -97,7 +102,7 @@ int strategy_init(const struct strategy_def *d, void *state, const struct strate
         if (!fits(&d->param[i], p->v[i]))
             return ERR_RANGE;
     memset(state, 0, d->size);
-    h->version = STRATEGY_VERSION << 16 | d->version;
+    h->version = strategy_version(d);
     h->size = (uint32_t)d->size;
     strncpy(h->name, d->name, sizeof h->name - 1);
     h->tf_ns = tf_ns;
@@ -182,7 +187,7 @@ int strategy_restore(const struct strategy_def *d, void *state, const void *byte
     h.name[sizeof h.name - 1] = '\0';
     if (strcmp(h.name, d->name) != 0)
         return ERR_TYPE;
-    if (h.version != (STRATEGY_VERSION << 16 | d->version) || h.size != d->size)
+    if (h.version != strategy_version(d) || h.size != d->size)
         return ERR_VERSION;
     memcpy(state, bytes, len);
     return ERR_OK;

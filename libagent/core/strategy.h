@@ -112,6 +112,11 @@ struct strategy_def {
     /* One good bar; *ret is zero but for close_ns, entry; used with STRATEGY_SIGNAL only. */
     struct strategy_answer (*on_candle)(void *state, const struct strategy_input *in,
                                         struct strategy_signal *ret);
+    /* Were there as many bars as the rule needs?  NULL: one is enough. */
+    bool (*ready)(const void *state);
+    /* A closed bar of a longer timeframe from elsewhere, history of a rule that looks at two; what
+     * does not fit is left out.  NULL: it looks at one. */
+    void (*on_confirm)(void *state, const struct candle *c);
 };
 
 #define STRATEGY(name) extern const struct strategy_def strategy_def_##name;
@@ -126,6 +131,7 @@ const char *strategy_verdict_text(enum strategy_verdict v);
 size_t strategy_count(void);
 const struct strategy_def *strategy_at(size_t i);               /* must() be below the count */
 const struct strategy_def *strategy_find(const char *name);     /* NULL: there is none */
+uint32_t strategy_version(const struct strategy_def *d);        /* what its states' heads hold */
 
 void strategy_params_default(const struct strategy_def *d, struct strategy_params *p);
 /* ERR_UNKNOWN for no such name; ERR_RANGE outside its range, not finite, or not whole if it has to

@@ -127,8 +127,13 @@ static struct strategy_answer ml_on_candle(void *state, const struct strategy_in
     return rule(s, p_up, x[ML_SMA_50] > x[ML_SMA_200], rsi.v[0], ret);
 }
 
+static bool ml_ready(const void *state)
+{
+    return ((const struct ml *)state)->head.bars >= ML_READY_BARS;
+}
+
 const struct strategy_def strategy_def_ml = {
     .name = "ml", .meaning = "trend rule that a model confirms", .version = 1, .max_positions = 0,
     .size = sizeof(struct ml), .param = table, .params = PARAM_COUNT,
-    .init = ml_init, .on_candle = ml_on_candle,
+    .init = ml_init, .on_candle = ml_on_candle, .ready = ml_ready,
 };

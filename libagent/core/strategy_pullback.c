@@ -126,8 +126,17 @@ static struct strategy_answer pullback_on_candle(void *state, const struct strat
     return strategy_fires(ret, side, stop, p[PARAM_RR] * risk, TP1_SHARE, CONFIDENCE);
 }
 
+static bool pullback_ready(const void *state)
+{
+    const struct pullback *s = state;
+    const double *p = s->head.params.v;
+
+    return (double)s->head.bars >= fmax(p[PARAM_EMA_SLOW] + EXTRA_BARS,
+                                        fmax(p[PARAM_ATR] + 1, p[PARAM_SWING]));
+}
+
 const struct strategy_def strategy_def_pullback = {
     .name = "pullback", .meaning = "trend pullback", .version = 1, .max_positions = 2,
     .size = sizeof(struct pullback), .param = table, .params = PARAM_COUNT,
-    .init = pullback_init, .on_candle = pullback_on_candle,
+    .init = pullback_init, .on_candle = pullback_on_candle, .ready = pullback_ready,
 };

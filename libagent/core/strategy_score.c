@@ -28,22 +28,6 @@ const char *score_verdict_name(enum score_verdict v)
     return (unsigned)v < SCORE_VERDICT_COUNT ? names[v] : "?";
 }
 
-const char *score_verdict_text(enum score_verdict v)
-{
-    static const char *const texts[] = {
-#define V(name, text) text,
-        SCORE_VERDICTS(V)
-#undef V
-    };
-    return (unsigned)v < SCORE_VERDICT_COUNT ? texts[v] : "?";
-}
-
-const char *score_align_name(enum score_align a)
-{
-    static const char *const names[] = {"full", "partial", "divergent"};
-    return (unsigned)a <= SCORE_OPPOSED ? names[a] : "?";
-}
-
 void strategy_score_params_default(struct strategy_score_params *p)
 {
     memset(p, 0, sizeof *p);
@@ -129,17 +113,17 @@ static double rank(const struct score_signal *g)
            5 * g->divergences;
 }
 
-static struct score_signal describe(const struct strategy_score *s, const struct candle *c)
+struct score_signal score_describe(const struct strategy_score *s)
 {
     struct score_signal g = {
-        .close_ns = c->start_ns + c->tf_ns,
+        .close_ns = s->primary_start_ns + s->primary_ns,
         .dir = s->p.value > 0 ? 1 : -1,
         .primary_score = s->p.value,
         .confirm_score = s->s.value,
         .align = align(s->p.value, s->s.value),
         .groups = s->p.groups,
         .confidence = s->p.confidence,
-        .close = c->close,
+        .close = s->primary_close,
         .atr = s->primary.last.atr.v[0],
     };
 
@@ -166,12 +150,11 @@ static enum score_verdict gates(const struct strategy_score_params *p, const str
 }
 
 static enum score_verdict decide(struct strategy_score *s, const struct strategy_score_params *p,
-                                 const struct candle *c, const struct score_micro *micro,
-                                 struct score_signal *g)
+                                 const struct score_micro *micro, struct score_signal *g)
 {
     if (!s->p.ready || !s->s.ready)
         return SCORE_NOT_READY;
-    *g = describe(s, c);
+    *g = score_describe(s);
     if (abs(g->primary_score) < p->min_score) {
         s->fired = 0;
         return SCORE_BELOW_SCORE;
@@ -208,7 +191,7 @@ enum score_verdict score_on_bar(struct strategy_score *s, const struct strategy_
         if (closed[i].start_ns > s->confirm_start_ns)
             push_confirm(s, p, &closed[i]);
 
-    enum score_verdict v = decide(s, p, c, micro, &g);
+    enum score_verdict v = decide(s, p, micro, &g);
     if (v == SCORE_FIRED && warm_up)
         v = SCORE_WARM_UP;
     s->funnel[v]++;
@@ -248,7 +231,7 @@ int strategy_score_restore(struct strategy_score *s, const void *bytes, size_t l
 /* ---- behind the interface of all strategies ---- */
 
 #define PARAMS(P)                                                                                  \
-    P(MIN_SCORE, "min_score", 50, 30, SCORE_MAX, true, "|score| of the primary timeframe")         \
+    P(MIN_SCORE, "min_score", 50, 1, SCORE_MAX, true, "|score| of the primary timeframe")         \
     P(MIN_GROUPS, "min_groups", 2, 0, GROUP_COUNT, true, "groups of indicators that agree")        \
     P(MIN_COMBINED, "min_combined", 40, 0, SCORE_MAX, false, "|combined score|")                   \
     P(MIN_CONFIDENCE, "min_confidence", 60, 0, 100, false, "percent")                              \
@@ -327,6 +310,18 @@ static struct strategy_answer ruled_on_candle(void *state, const struct strategy
     return strategy_says(means[v], score_verdict_name(v));
 }
 
+static bool ruled_ready(const void *state)
+{
+    const struct strategy_score *s = &((const struct ruled *)state)->score;
+    return s->primary.bars >= SCORE_READY_BARS && s->confirm.bars >= SCORE_READY_BARS;
+}
+
+static void ruled_on_confirm(void *state, const struct candle *c)
+{
+    struct ruled *r = state;
+    score_on_confirm(&r->score, &r->params, c);
+}
+
 const struct strategy_score *strategy_score_of(const void *state)
 {
     return &((const struct ruled *)state)->score;
@@ -335,5 +330,6 @@ const struct strategy_score *strategy_score_of(const void *state)
 const struct strategy_def strategy_def_score = {
     .name = "score", .meaning = "score of two timeframes", .version = STRATEGY_SCORE_VERSION,
     .max_positions = 0, .size = sizeof(struct ruled), .param = table, .params = PARAM_COUNT,
-    .init = ruled_init, .on_candle = ruled_on_candle,
+    .init = ruled_init, .on_candle = ruled_on_candle, .ready = ruled_ready,
+    .on_confirm = ruled_on_confirm,
 };

@@ -89,10 +89,8 @@ struct strategy_score {
     int64_t  funnel[SCORE_VERDICT_COUNT];       /* bars by verdict, warm-up included */
 };
 
-/* "BELOW_SCORE" and its text; "full", "partial", "divergent"; "?" for what is none.  Static. */
+/* "BELOW_SCORE"; "?" for what is none.  Static. */
 const char *score_verdict_name(enum score_verdict v);
-const char *score_verdict_text(enum score_verdict v);
-const char *score_align_name(enum score_align a);
 
 void strategy_score_params_default(struct strategy_score_params *p);
 
@@ -103,6 +101,9 @@ int strategy_score_init(struct strategy_score *s, int64_t primary_ns, int64_t co
 enum score_verdict score_on_bar(struct strategy_score *s, const struct strategy_score_params *p,
                                 const struct candle *c, const struct score_micro *micro,
                                 bool warm_up, struct score_signal *ret);
+
+/* What the newest bar, once all is ready, says in every figure of a signal, fired or not. */
+struct score_signal score_describe(const struct strategy_score *s);
 
 /* One closed bar of the confirm timeframe from elsewhere (history that reaches further back than
  * that of the primary one).  A bar made from primary bars that is not newer is then left out, so

@@ -101,8 +101,16 @@ static struct strategy_answer vwap_on_candle(void *state, const struct strategy_
     return a;
 }
 
+static bool vwap_ready(const void *state)
+{
+    const struct vwap *s = state;
+    const double *p = s->head.params.v;
+
+    return (double)s->head.bars >= fmax(p[PARAM_ATR] + 1, p[PARAM_VOLUME_BARS]);
+}
+
 const struct strategy_def strategy_def_vwap = {
     .name = "vwap", .meaning = "reversion to the day's VWAP", .version = 1, .max_positions = 0,
     .size = sizeof(struct vwap), .param = table, .params = PARAM_COUNT,
-    .init = vwap_init, .on_candle = vwap_on_candle,
+    .init = vwap_init, .on_candle = vwap_on_candle, .ready = vwap_ready,
 };

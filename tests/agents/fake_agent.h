@@ -266,6 +266,7 @@ struct fake_timer {
     void (*fn)(void *arg);
     void *arg;
     bool runs;
+    int64_t again_ms;           /* of the newest loop_timer_again */
 };
 static struct fake_timer fake_timers[8];
 static int fake_timers_n;
@@ -281,7 +282,11 @@ struct loop_timer *loop_timer_new(struct loop *l, int64_t first_ms, int64_t ever
 }
 void loop_timer_pause(struct loop_timer *t) { ((struct fake_timer *)t)->runs = false; }
 void loop_timer_resume(struct loop_timer *t) { ((struct fake_timer *)t)->runs = true; }
-void loop_timer_again(struct loop_timer *t, int64_t first_ms) { (void)first_ms; loop_timer_resume(t); }
+void loop_timer_again(struct loop_timer *t, int64_t first_ms)
+{
+    ((struct fake_timer *)t)->again_ms = first_ms;
+    loop_timer_resume(t);
+}
 uv_loop_t *loop_uv(struct loop *l) { (void)l; return NULL; }
 
 /* Time passes, and every running timer fires once. */

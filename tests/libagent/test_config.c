@@ -429,7 +429,7 @@ START_TEST(refuses_words_that_are_none_of_a_keys)
     static const struct { const char *name, *value, *mend; } wrong[] = {
         {"log_level", "loud", "debug info warn error"}, {"mode", "demo", "paper live"},
         {"primary_tf", "2m", "1m 5m 15m 1h"},           {"confirm_tf", "1d", "1m 5m 15m 1h"},
-        {"on_shutdown", "sell", "keep flatten"},        {"strategy", "luck", "score probe"},
+        {"on_shutdown", "sell", "keep flatten"},        {"strategy", "luck", "ml probe"},
         {"rest_url", "api.example.org", "https://"},    {"confirm_tf", "1m", "longer than primary_tf = 1m"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {

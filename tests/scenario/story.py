@@ -74,7 +74,10 @@ with open(sys.argv[1]) as f:
 
 complete = []
 for decision, told in stories.items():
-    at = [next((i for i, m in enumerate(told) if m["action"] == c), None) for c in CHAPTERS]
+    # The entry's story: its stop and targets are placed beside it, and may be told of first.
+    entry = next((m["payload"]["cl_ord_id"] for m in told if m["action"] == "risk.approved"), None)
+    of_entry = [m for m in told if m["payload"].get("order", {}).get("cl_ord_id", entry) == entry]
+    at = [next((told.index(m) for m in of_entry if m["action"] == c), None) for c in CHAPTERS]
     if None in at:
         continue
     signal, approval, order, fill, position = (told[i] for i in at)

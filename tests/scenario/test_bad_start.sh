@@ -25,7 +25,7 @@ conf() { # WHAT-IT-SAYS LINE...
 at="etc/enigma.conf:1: "
 conf "${at}unknown key \"no_such_key\"; \`enigma config\` lists them" 'no_such_key = 1'
 conf 'etc/enigma.conf:2: leverage is given twice; remove one (the first is at etc/enigma.conf:1)' 'leverage = 3' 'leverage = 4'
-conf "${at}leverage = 100 is above its limit of 15 x; lower it" 'leverage = 100'
+conf "${at}leverage = 200 is above its limit of 100 x; lower it" 'leverage = 200'
 conf "${at}stop_atr = -1 is below its limit of 0.1 ATR; raise it" 'stop_atr = -1'
 conf "${at}leverage = \"three\" is not a plain number" 'leverage = three'
 conf "${at}leverage = \"\" is not a plain number" 'leverage ='
@@ -47,15 +47,15 @@ rm "$dir/etc/enigma.conf"; mkdir "$dir/etc/enigma.conf"
 expect 4 enigma up --detach
 says 'etc/enigma.conf: not a regular file'
 rmdir "$dir/etc/enigma.conf"
-export ENIGMA_LEVERAGE=100
+export ENIGMA_LEVERAGE=200
 expect 4 enigma up --detach
-says 'environment ENIGMA_LEVERAGE: leverage = 100 is above its limit of 15 x; lower it'
+says 'environment ENIGMA_LEVERAGE: leverage = 200 is above its limit of 100 x; lower it'
 unset ENIGMA_LEVERAGE
 [ -z "$(instance_pids)" ] || fail "something runs after a refused start"
 
 # Agents started by hand say it themselves.
-expect 78 "$bin/enigma-risk" -i "$dir" --leverage 100
-says 'command line, argument 3: leverage = 100 is above its limit of 15 x; lower it'
+expect 78 "$bin/enigma-risk" -i "$dir" --leverage 200
+says 'command line, argument 3: leverage = 200 is above its limit of 100 x; lower it'
 expect 2 "$bin/enigma-risk" -i "$dir" --leverage
 says 'needs a value'
 expect 78 "$bin/enigma-risk" -i "$dir/nowhere"

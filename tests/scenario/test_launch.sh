@@ -56,9 +56,9 @@ acknowledged() { e resume >/dev/null 2>&1; }
 wait_until 5 acknowledged || fail "the emergency cannot be acknowledged"
 expect 0 down
 
-echo 'leverage = 100' >>"$up_dir/etc/enigma.conf"
+echo 'leverage = 200' >>"$up_dir/etc/enigma.conf"
 expect 4 up --detach
-grep -q 'enigma.conf:.*leverage = 100 is above its limit of 15' "$dir/out" || fail "unclear: $(cat "$dir/out")"
+grep -q 'enigma.conf:.*leverage = 200 is above its limit of 100' "$dir/out" || fail "unclear: $(cat "$dir/out")"
 [ $first -le 10000 ] || fail "first start took $first ms, more than 10000"
 [ $second -le 5000 ] || fail "second start took $second ms, more than 5000"
 echo "first start to TRADING $first ms, after down $second ms"

@@ -9,8 +9,8 @@ static struct batches b;
 
 static struct fired fired(int symbol, const char *name, double rank)
 {
-    struct fired f = {.symbol = symbol, .signal = {.rank = rank, .dir = 1}};
-    TEXT_COPY(f.name, name);
+    struct fired f = {.symbol = symbol, .f = {.rank_score = rank, .signal = {.side = 1}}};
+    TEXT_COPY(f.f.symbol, name);
     return f;
 }
 
@@ -27,12 +27,53 @@ START_TEST(ranks_by_score_then_by_name)
     add(t, 1, "ETH", 90);
     add(t, 2, "SOL", 70);
     add(t, 3, "ADA", 70);
-    batch_rank(t);
+    batch_rank(t, NULL);
     static const char *const order[] = {"ETH", "ADA", "SOL", "XBT"};
     for (int i = 0; i < 4; i++) {
-        ck_assert_str_eq(t->fired[i].name, order[i]);
-        ck_assert_int_eq(t->fired[i].rank, i + 1);
+        ck_assert_str_eq(t->fired[i].f.symbol, order[i]);
+        ck_assert_int_eq(t->fired[i].f.rank, i + 1);
     }
+}
+END_TEST
+
+START_TEST(ranks_by_features_when_there_is_a_ranker)
+{
+    static struct ranker r;
+    ranker_init(&r);
+    struct batch *t = batches_open(&b, 60, 1000);
+    for (int i = 0; i < 4; i++) {
+        struct fired f = fired(i, (const char *const[]){"XBT", "ETH", "SOL", "ADA"}[i], 90 - i);
+        TEXT_COPY(f.f.strategy, "orb");
+        f.f.signal = (struct strategy_signal){.side = 1, .entry = 100, .confidence = 0.5};
+        f.f.rr = i == 2 ? 3 : 0.1 * i;
+        f.f.signal.side = i == 0 ? 0 : 1;         /* makes no sense: goes last */
+        f.f.figures = (struct rank_figures){.vwap = 100};
+        batch_add(t, &f);
+    }
+    batch_rank(t, &r);
+    static const char *const order[] = {"SOL", "ADA", "ETH", "XBT"};
+    for (int i = 0; i < 4; i++) {
+        ck_assert_str_eq(t->fired[i].f.symbol, order[i]);
+        ck_assert_int_eq(t->fired[i].f.rank, i + 1);
+        ck_assert(i == 0 || t->fired[i].f.rank_score <= t->fired[i - 1].f.rank_score);
+    }
+    ck_assert_int_eq(t->fired[3].f.ranked.verdict, RANK_BAD_SIDE);
+    ck_assert_int_eq(r.count, 3);
+}
+END_TEST
+
+START_TEST(equal_scores_of_a_symbol_go_by_the_strategys_name)
+{
+    struct batch *t = batches_open(&b, 60, 1000);
+    for (int i = 0; i < 2; i++) {
+        struct fired f = fired(0, "XBT", 70);
+        f.f.which = i;
+        TEXT_COPY(f.f.strategy, i == 0 ? "vwap" : "orb");
+        batch_add(t, &f);
+    }
+    batch_rank(t, NULL);
+    ck_assert_int_eq(t->n, 2);
+    ck_assert_str_eq(t->fired[0].f.strategy, "orb");
 }
 END_TEST
 
@@ -42,7 +83,7 @@ START_TEST(a_second_signal_of_a_symbol_is_left_out)
     add(t, 0, "XBT", 70);
     add(t, 0, "XBT", 90);
     ck_assert_int_eq(t->n, 1);
-    ck_assert(t->fired[0].signal.rank == 70);
+    ck_assert(t->fired[0].f.rank_score == 70);
 }
 END_TEST
 
@@ -92,6 +133,7 @@ START_TEST(knows_the_oldest_and_when_it_is_full)
 }
 END_TEST
 
-TESTS("batch", ranks_by_score_then_by_name, a_second_signal_of_a_symbol_is_left_out,
+TESTS("batch", ranks_by_score_then_by_name, ranks_by_features_when_there_is_a_ranker,
+      equal_scores_of_a_symbol_go_by_the_strategys_name, a_second_signal_of_a_symbol_is_left_out,
       is_due_when_all_expected_have_reported, is_due_exactly_at_the_end_of_its_window,
       remembers_what_ended_and_counts_what_is_older_as_ended, knows_the_oldest_and_when_it_is_full)

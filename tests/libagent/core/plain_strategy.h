@@ -234,7 +234,7 @@ static inline int plain_breaks_mirror(plain_run_fn *run, const struct strategy_d
     run(d, p, b, n, n, y);
     for (int t = 0; t < n && broken >= 0; t++) {
         const bool same = x[t].side == -y[t].side && x[t].confidence == y[t].confidence &&
-                          (x[t].side == 0 || (fabs(level - x[t].stop - y[t].stop) < 1e-5 &&
+                          (x[t].side == 0 || (x[t].stop == 0 && y[t].stop == 0) || (fabs(level - x[t].stop - y[t].stop) < 1e-5 &&
                                               fabs(level - x[t].tp1 - y[t].tp1) < 1e-5 &&
                                               fabs(level - x[t].tp2 - y[t].tp2) < 1e-5));
         *signals += x[t].side != 0;

@@ -547,6 +547,33 @@ static bool vwap_close_call(const struct candle *c, int n, int t)
     return apart < 0.00001 * 0.02;
 }
 
+/* Bandwidths are fractions of the price, too, and ranked: where that makes a squeeze of one of the two
+ * sides only, the score may differ from there on. */
+static bool score_close_call(const struct candle *c, int n, int t)
+{
+    const struct strategy_def *d = strategy_find("score");
+    const struct strategy_params p = defaults(d);
+    const double level = 2 * (131072 + 1000);
+    void *a = fresh(d, &p, PLAIN_MINUTE), *b = fresh(d, &p, PLAIN_MINUTE);
+    struct strategy_signal g;
+    bool apart = false;
+    (void)n;
+    for (int i = 0; i <= t; i++) {
+        struct candle m = c[i];
+        m.open = level - c[i].open;
+        m.high = level - c[i].low;
+        m.low = level - c[i].high;
+        m.close = level - c[i].close;
+        push(d, a, &c[i], &g);
+        push(d, b, &m, &g);
+        const struct strategy_score *x = strategy_score_of(a), *y = strategy_score_of(b);
+        apart = apart || x->p.squeeze != y->p.squeeze || x->s.squeeze != y->s.squeeze;
+    }
+    free(a);
+    free(b);
+    return apart;
+}
+
 /* Stops of sells are a tick wider than those of buys. */
 static void run_lopsided(const struct strategy_def *d, const struct strategy_params *p,
                          const struct candle *c, int n, int fed, struct strategy_signal *out)
@@ -569,10 +596,10 @@ static void run_biased(const struct strategy_def *d, const struct strategy_param
 START_TEST(mirrored_prices_mirror_every_signal)
 {
     enum { N = 3000, WALKS = 120 };
-    static const char *const names[] = {"orb", "pullback", "vwap"};
+    static const char *const names[] = {"orb", "pullback", "vwap", "score"};
     int64_t cases = 0;
 
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         const struct strategy_def *d = strategy_find(names[i]);
         struct strategy_params p = defaults(d);
         int given_up = 0, signals = 0, lopsided = 0, biased = 0;
@@ -581,7 +608,7 @@ START_TEST(mirrored_prices_mirror_every_signal)
         for (uint64_t w = 0; w < WALKS; w++) {
             int unused = 0;
             const int broken = plain_breaks_mirror(
-                plain_run, d, &p, i == 2 ? vwap_close_call : NULL, N, SEED + w, &signals);
+                plain_run, d, &p, i == 2 ? vwap_close_call : i == 3 ? score_close_call : NULL, N, SEED + w, &signals);
             ck_assert_msg(broken <= 0, "%s: %d bars of seed %llu", names[i], broken,
                           (unsigned long long)(SEED + w));
             given_up += broken < 0;
@@ -656,6 +683,9 @@ START_TEST(a_snapshot_of_another_strategy_build_or_length_is_refused)
     alike = *orb;
     alike.version++;
     ck_assert_int_eq(strategy_restore(&alike, to, s, orb->size), ERR_VERSION);
+    struct strategy_head *h = (struct strategy_head *)(void *)s;
+    h->size++;
+    ck_assert_int_eq(strategy_restore(orb, to, s, orb->size), ERR_VERSION);
     for (size_t i = 0; i < orb->size; i++)
         ck_assert_int_eq(to[i], 0);
     free(s);
@@ -723,6 +753,8 @@ START_TEST(a_bad_candle_is_named_counted_and_changes_nothing_else)
         struct strategy_signal g;
         const struct candle first = {at, 5 * PLAIN_MINUTE, 1000, 1000, 1000, 1000, 1};
         says(push(d, h, &first, &g), STRATEGY_BAD_CANDLE, "OTHER_TIMEFRAME");
+        says(push(d, h, &bad[2].c, &g), STRATEGY_BAD_CANDLE, "NOT_FINITE");
+        h->funnel[STRATEGY_BAD_CANDLE]--;
         for (int t = 0; t < 300; t++)
             push(d, h, &c[t], &g);
         for (size_t k = 0; k < sizeof bad / sizeof bad[0]; k++) {
@@ -754,18 +786,14 @@ static int odd_init(void *state)
     return ERR_OK;
 }
 
-static double odd_stop;
+static struct strategy_signal odd_says;
 
 static struct strategy_answer odd_on_candle(void *state, const struct strategy_input *in,
                                             struct strategy_signal *ret)
 {
     (void)state;
     (void)in;
-    *ret = (struct strategy_signal){.side = 1, .entry = 100, .stop = odd_stop};
-    if (odd_stop != 0) {
-        ret->tp1 = 110;
-        ret->tp2 = 120;
-    }
+    *ret = odd_says;
     return strategy_says(STRATEGY_SIGNAL, "SIGNAL");
 }
 
@@ -776,17 +804,72 @@ START_TEST(a_signal_with_unsound_figures_never_leaves)
                                      .init = odd_init,
                                      .on_candle = odd_on_candle};
     const struct strategy_params p = defaults(&odd);
-    const double stops[] = {90, 0, 100, 101, -1, NAN, INFINITY};
+    const struct {
+        struct strategy_signal s;
+        bool sound;
+    } cases[] = {
+#define SAYS(...) {.entry = 100, __VA_ARGS__}
+        {SAYS(.side = 1, .stop = 90, .tp1 = 110, .tp2 = 120), true},
+        {SAYS(.side = -1, .stop = 110, .tp1 = 90, .tp2 = 90), true},
+        {SAYS(.side = 1), true},
+        {SAYS(.side = 0), false},
+        {SAYS(.side = 2, .stop = 90, .tp1 = 110, .tp2 = 120), false},
+        {SAYS(.side = 1, .tp1 = 110), false},
+        {SAYS(.side = 1, .tp2 = 110), false},
+        {SAYS(.side = 1, .stop = 100, .tp1 = 110, .tp2 = 120), false},
+        {SAYS(.side = 1, .stop = 101, .tp1 = 110, .tp2 = 120), false},
+        {SAYS(.side = -1, .stop = 99, .tp1 = 90, .tp2 = 80), false},
+        {SAYS(.side = 1, .stop = 90, .tp1 = 100, .tp2 = 120), false},
+        {SAYS(.side = 1, .stop = 90, .tp1 = 110, .tp2 = 109), false},
+        {SAYS(.side = -1, .stop = 110, .tp1 = 90, .tp2 = 0), false},
+        {SAYS(.side = -1, .stop = 110, .tp1 = 0, .tp2 = 0), false},
+        {SAYS(.side = 1, .stop = -1, .tp1 = 110, .tp2 = 120), false},
+        {SAYS(.side = 1, .stop = NAN, .tp1 = 110, .tp2 = 120), false},
+        {SAYS(.side = 1, .stop = 90, .tp1 = 110, .tp2 = INFINITY), false},
+        {SAYS(.side = 1, .stop = 90, .tp1 = 110, .tp2 = 120, .confidence = -0.1), false},
+        {SAYS(.side = 1, .stop = 90, .tp1 = 110, .tp2 = 120, .atr = NAN), false},
+#undef SAYS
+    };
     struct candle c = {0, PLAIN_MINUTE, 100, 100, 100, 100, 1};
     void *s = fresh(&odd, &p, PLAIN_MINUTE);
 
-    for (size_t i = 0; i < sizeof stops / sizeof stops[0]; i++, c.start_ns += PLAIN_MINUTE) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++, c.start_ns += PLAIN_MINUTE) {
         struct strategy_signal g = {.side = 7};
-        odd_stop = stops[i];
+        odd_says = cases[i].s;
         const struct strategy_answer a = push(&odd, s, &c, &g);
-        says(a, i < 2 ? STRATEGY_SIGNAL : STRATEGY_ABSTAINS, i < 2 ? "SIGNAL" : "NOT_SOUND");
-        ck_assert_int_eq(g.side, i < 2 ? 1 : 7);
+        ck_assert_msg((a.verdict == STRATEGY_SIGNAL) == cases[i].sound, "case %zu: %s", i, a.why);
+        if (!cases[i].sound)
+            says(a, STRATEGY_ABSTAINS, "NOT_SOUND");
+        ck_assert_int_eq(g.side, cases[i].sound ? cases[i].s.side : 7);
     }
+    free(s);
+}
+END_TEST
+
+START_TEST(levels_are_refused_by_the_name_of_what_is_wrong_with_them)
+{
+    struct strategy_signal s = {.entry = 10};
+    says(strategy_fires(&s, 1, 9, 2, 0.5, 0.7), STRATEGY_SIGNAL, "SIGNAL");
+    ck_assert(s.side == 1 && s.stop == 9 && s.tp1 == 11 && s.tp2 == 12 && s.confidence == 0.7);
+    says(strategy_fires(&s, 1, 10, 2, 0.5, 0.7), STRATEGY_NOTHING, "RISK");
+    says(strategy_fires(&s, -1, 9, 2, 0.5, 0.7), STRATEGY_NOTHING, "RISK");
+    says(strategy_fires(&s, 1, NAN, 2, 0.5, 0.7), STRATEGY_NOTHING, "RISK");
+    says(strategy_fires(&s, 1, 0, 2, 0.5, 0.7), STRATEGY_NOTHING, "PRICE");
+    says(strategy_fires(&s, -1, 11, 20, 0.5, 0.7), STRATEGY_NOTHING, "PRICE");  /* TP1 at 0 */
+    says(strategy_fires(&s, -1, 11, 10, 0.5, 0.7), STRATEGY_NOTHING, "PRICE");  /* TP2 at 0 */
+}
+END_TEST
+
+START_TEST(a_market_that_does_not_move_is_named_flat_by_pullback)
+{
+    const struct strategy_def *d = strategy_find("pullback");
+    const struct strategy_params p = defaults(d);
+    struct strategy_signal g;
+    struct candle c = {0, PLAIN_MINUTE, 100, 100, 100, 100, 1};
+    void *s = fresh(d, &p, PLAIN_MINUTE);
+    for (int i = 0; i < 200; i++, c.start_ns += PLAIN_MINUTE)
+        says(push(d, s, &c, &g), i < 98 ? STRATEGY_NOT_READY : STRATEGY_NOTHING,
+             i < 98 ? "NOT_READY" : "FLAT");
     free(s);
 }
 END_TEST
@@ -842,4 +925,6 @@ TESTS("strategy", every_strategy_is_found_by_its_name_and_has_sound_parameters,
       a_snapshot_of_another_strategy_build_or_length_is_refused,
       warm_up_bars_arm_and_consume_but_never_fire,
       a_bad_candle_is_named_counted_and_changes_nothing_else,
-      a_signal_with_unsound_figures_never_leaves, recorded_candles_give_finite_signals)
+      a_signal_with_unsound_figures_never_leaves,
+      levels_are_refused_by_the_name_of_what_is_wrong_with_them,
+      a_market_that_does_not_move_is_named_flat_by_pullback, recorded_candles_give_finite_signals)

@@ -188,6 +188,9 @@ START_TEST(restored_at_every_bar_equals_never_having_stopped)
     ck_assert_int_eq(strategy_score_restore(b, bytes, sizeof *b - 1), ERR_TRUNCATED);
     bytes[0] ^= 0xff;
     ck_assert_int_eq(strategy_score_restore(b, bytes, sizeof *b), ERR_VERSION);
+    bytes[0] ^= 0xff;
+    bytes[offsetof(struct strategy_score, size)] ^= 1;
+    ck_assert_int_eq(strategy_score_restore(b, bytes, sizeof *b), ERR_VERSION);
     free(bytes);
     free(a);
     free(b);
@@ -286,6 +289,27 @@ START_TEST(a_bad_candle_is_counted_and_changes_nothing_else)
 }
 END_TEST
 
+START_TEST(a_first_bar_that_is_none_and_a_confirm_bar_that_does_not_fit_are_left_out)
+{
+    struct strategy_score *s = fresh();
+    struct score_signal g;
+    struct candle bad = {0, PLAIN_MINUTE, NAN, 1, 1, 1, 1}, c = {0, 7 * PLAIN_MINUTE, 1, 1, 1, 1, 1};
+    ck_assert_int_eq(score_on_bar(s, &params, &bad, NULL, false, &g), SCORE_BAD_CANDLE);
+    ck_assert_int_eq(s->last_candle, CANDLE_NOT_FINITE);
+    ck_assert_int_eq(score_on_confirm(s, &params, &c), CANDLE_OTHER_TIMEFRAME);
+    ck_assert_int_eq(s->confirm.bars, 0);
+    c.tf_ns = s->confirm_ns;
+    ck_assert_int_eq(score_on_confirm(s, &params, &c), CANDLE_OK);
+    c.start_ns += 3 * c.tf_ns;
+    ck_assert_int_eq(score_on_confirm(s, &params, &c), CANDLE_GAP);
+    ck_assert_int_eq(score_on_confirm(s, &params, &c), CANDLE_DUPLICATE);
+    ck_assert_int_eq(s->confirm.bars, 2);
+    ck_assert_str_eq(score_verdict_name(SCORE_GROUPS), "GROUPS");
+    ck_assert_str_eq(score_verdict_name((enum score_verdict)99), "?");
+    free(s);
+}
+END_TEST
+
 START_TEST(timeframes_that_do_not_fit_are_refused)
 {
     struct strategy_score *s = calloc(1, sizeof *s);
@@ -344,5 +368,7 @@ TESTS("strategy_score", says_for_every_bar_what_the_definitions_say, every_gate_
       warm_up_bars_arm_and_consume_but_never_fire,
       restored_at_every_bar_equals_never_having_stopped, later_bars_never_change_an_earlier_answer,
       fed_confirm_bars_replace_the_ones_made_from_primary_bars,
-      a_bad_candle_is_counted_and_changes_nothing_else, timeframes_that_do_not_fit_are_refused,
+      a_bad_candle_is_counted_and_changes_nothing_else,
+      a_first_bar_that_is_none_and_a_confirm_bar_that_does_not_fit_are_left_out,
+      timeframes_that_do_not_fit_are_refused,
       recorded_candles_fire_and_stay_finite)
