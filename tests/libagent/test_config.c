@@ -164,6 +164,7 @@ END_TEST
 
 /* ---- refusals ---- */
 
+/* Domain 6, test 13. */
 START_TEST(refuses_unknown_keys_wherever_they_come_from)
 {
     enter();
@@ -192,6 +193,7 @@ START_TEST(refuses_an_unknown_key_of_the_environment_however_long)
 }
 END_TEST
 
+/* Domain 6, test 13. */
 START_TEST(refuses_a_key_given_twice_in_a_file_and_names_both_lines)
 {
     enter();

@@ -176,6 +176,7 @@ START_TEST(payloads_are_any_bytes_up_to_the_limit)
 END_TEST
 
 /* Model: take by priority then arrival, each 16th from the lowest up. */
+/* Domain 6, test 12. */
 START_TEST(order_is_priority_then_arrival_and_every_sixteenth_from_below)
 {
     enum { N = 400 };

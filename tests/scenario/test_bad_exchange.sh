@@ -78,7 +78,7 @@ fault ws cut "data exchange STREAM_DOWN"
 fault ws garble "data exchange STREAM_DOWN"
 wait_until 15 all_clear || fail "no trading after the faults: $(raised | xargs); $(figure state) $(figure reason), $(enigma funnel | grep trade_ready)"
 
-# No answer and no byte: the streams look alive, the data's age tells.
+# No answer and no byte: the streams look alive, the data's age tells (domain 6, test 15).
 t0=$(now_ms)
 proxy ws swallow
 proxy rest swallow

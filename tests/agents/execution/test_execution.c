@@ -456,6 +456,7 @@ END_TEST
 
 /* ---- targets and stops ---- */
 
+/* Domain 6, test 9. */
 START_TEST(the_first_target_moves_the_stop_to_break_even_with_fees)
 {
     begin();
@@ -470,6 +471,38 @@ START_TEST(the_first_target_moves_the_stop_to_break_even_with_fees)
     ck_assert(dec_ge(stop, trade()->exits.break_even));
     ck_assert(dec_gt(trade()->exits.break_even, dec_lit("100.06")));    /* exit fee and slippage, at least */
     ck_assert_uint_ge(fake_count(a, MSG_STOP_MOVED), 1);
+    end();
+}
+END_TEST
+
+/* Domain 6, test 4. */
+START_TEST(paused_the_stop_rises_time_closes_and_flatten_works)
+{
+    begin();
+    open_position();
+    a->system = SYS_PAUSED;
+    tick("102.3");
+    pass(500);
+    ck_assert(dec_gt(dec_lit(fv_find("stop", 0)->stop_px), dec_int(98)));
+    ck_assert_uint_ge(fake_count(a, MSG_STOP_MOVED), 1);
+    operator_says(VERB_FLATTEN);
+    pass(250);
+    ck_assert(fill_exits("102.3"));
+    pass(1000);
+    ck_assert_uint_eq(fake_count(a, MSG_POSITION_CLOSED), 1);
+
+    a->system = SYS_TRADING;
+    open_position();
+    a->system = SYS_PAUSED;
+    tick("99.9");
+    a->market_ns += (x->params.time_stop_bars + 2) * x->bar_ns;
+    bar((a->market_ns - T0) / x->bar_ns - 1, "100.5", "99.5", false);
+    ck_assert_int_eq(trade()->closing, EXIT_TIME_STOP);
+    pass(250);
+    ck_assert(fill_exits("99.9"));
+    pass(1000);
+    ck_assert_uint_eq(fake_count(a, MSG_POSITION_CLOSED), 2);
+    ck_assert_int_eq(fv_count("stop"), 0);
     end();
 }
 END_TEST
@@ -625,6 +658,7 @@ START_TEST(more_than_the_venue_takes_at_once_is_closed_in_slices)
 }
 END_TEST
 
+/* Domain 6, test 5. */
 START_TEST(an_emergency_closes_every_symbol_and_tries_again_until_it_is_done)
 {
     begin();
@@ -883,6 +917,7 @@ START_TEST(one_list_that_lags_changes_nothing)
 }
 END_TEST
 
+/* Domain 6, test 16. */
 START_TEST(a_list_that_cannot_be_read_is_never_an_empty_one)
 {
     begin();
@@ -991,7 +1026,8 @@ TESTS("execution", volatility_twice_that_of_the_entry_closes_the_position,
       a_partial_fill_is_covered_at_once_and_the_rest_is_cancelled_in_time,
       a_partial_fill_without_its_attached_stop_gets_one, what_is_left_of_an_entry_goes_when_the_position_is_closed,
       a_fill_of_the_entry_after_the_close_is_taken_over_and_closed, a_cancel_that_got_lost_is_sent_again,
-      the_first_target_moves_the_stop_to_break_even_with_fees, a_new_stop_rests_before_the_old_one_goes,
+      the_first_target_moves_the_stop_to_break_even_with_fees, paused_the_stop_rises_time_closes_and_flatten_works,
+      a_new_stop_rests_before_the_old_one_goes,
       a_stop_that_cannot_be_raised_is_kept_by_execution_itself,
       the_stop_still_moves_after_more_than_a_hundred_moves, a_position_whose_stop_cannot_be_placed_is_closed,
       an_outage_uses_up_no_numbers_and_does_not_close, a_close_goes_by_ioc_and_falls_to_market_reduce_only,
