@@ -16,6 +16,8 @@
 #include "proto/tm.h"
 
 #include "deploy/cli/cli.h"
+#include "deploy/cli/funding_file.h"
+#include "deploy/cli/record.h"
 #include "deploy/paper/contracts.h"
 
 struct study {
@@ -23,6 +25,9 @@ struct study {
     struct backtest test;
     struct backtest_symbol symbol[CONTRACTS_MAX];
     struct backtest_bar *bars[CONTRACTS_MAX];
+    struct backtest_funding *funding[CONTRACTS_MAX];
+    struct record record;
+    struct metric metrics[METRIC_ID_COUNT];
     int n;
     bool coarse, base_volume, json;
 };
@@ -35,16 +40,20 @@ static int say(const char *what, const char *text)
 
 static int help(void)
 {
-    printf("usage: enigma backtest [options] SYMBOL=FILE...\n"
+    printf("usage: enigma backtest [options] SYMBOL=FILE[,FUNDING]...\n"
            "  FILE: ts_ms,open,high,low,close,volume, plain or gzip, of a timeframe that divides the primary one;\n"
-           "  finer bars are the path along which exits are decided.  Contracts are those of the paper exchange.\n\n"
+           "  finer bars are the path along which exits are decided.  Contracts are those of the paper exchange.\n"
+           "  FUNDING: ts_ms,rate; without it 0.01 %% each eight hours, the rate's interest.\n\n"
            "  --primary TF     15m    timeframe of the signals\n"
            "  --confirm TF     1h     timeframe that confirms, made from the same bars\n"
            "  --balance N      10000  equity at the start, USDT\n"
            "  --leverage N     5      requested; every limit can only lower it\n"
            "  --min-score N    50     least |score| that fires\n"
-           "  --level-gap BP   0.7    distance of the book's levels; entries rest at the ninth\n"
+           "  --level-gap BP   0.08   distance of the book's levels, at least a tick; entries rest at the ninth\n"
            "  --order-time S   60     an entry that rests longer is cancelled; at least one bar of the file\n"
+           "  --latency MS     0      from the close that decided to the book\n"
+           "  --at-close              measure exits alone: each signal of a symbol without a position is taken at\n"
+           "                          its close, one size, no account, no risk\n"
            "  --coarse                make primary bars first and forget the finer path\n"
            "  --base-volume           volume counts base units, not lots\n"
            "  --json                  one JSON object\n");
@@ -128,37 +137,60 @@ static size_t make_coarse(struct backtest_bar *b, size_t n, int64_t tf_ns)
     return out;
 }
 
+/* SYMBOL=FILE[,FUNDING] in its parts. */
+static int take_apart(const char *argument, char name[32], char path[512], char funding[512])
+{
+    const char *eq = strchr(argument, '=');
+    if (eq == NULL || eq == argument || eq - argument >= 32 || eq[1] == '\0' || strlen(eq) >= 512)
+        return say("wants SYMBOL=FILE, not", argument);
+    const char *comma = strchr(eq, ',');
+    snprintf(name, 32, "%.*s", (int)(eq - argument), argument);
+    snprintf(path, 512, "%.*s", comma != NULL ? (int)(comma - eq - 1) : 511, eq + 1);
+    snprintf(funding, 512, "%s", comma != NULL ? comma + 1 : "");
+    return EXIT_OK;
+}
+
+static int load_bars(struct study *x, struct backtest_symbol *y, const char *path, char *msg, size_t size)
+{
+    struct candles c;
+    int err = candle_file_load(path, 0, &c, msg, size);
+    if (err < 0)
+        return err;
+    const int64_t tf_ns = c.tf_ns;
+    y->n = c.n;
+    candles_free(&c);
+    if (x->n > 0 && x->setup.path_ns != tf_ns) {
+        snprintf(msg, size, "%s: its timeframe differs from the files before", path);
+        return ERR_RANGE;
+    }
+    x->setup.path_ns = tf_ns;
+    y->bars = x->bars[x->n] = calloc(y->n, sizeof *x->bars[0]);
+    must(y->bars != NULL);
+    return read_bars(x, path, &y->contract, tf_ns, x->bars[x->n], y->n, msg, size);
+}
+
 static int load(struct study *x, const char *argument)
 {
-    char name[32], msg[512];
-    const char *eq = strchr(argument, '=');
-    struct candles c;
-    if (eq == NULL || eq == argument || (size_t)(eq - argument) >= sizeof name)
-        return say("wants SYMBOL=FILE, not", argument);
-    snprintf(name, sizeof name, "%.*s", (int)(eq - argument), argument);
+    char name[32], path[512], funding[512], msg[700];
+    const int rc = take_apart(argument, name, path, funding);
+    if (rc != EXIT_OK)
+        return rc;
     const int at = contract_find(name);
     if (at < 0)
         return say("the paper exchange has no contract", name);
-    if (x->n == CONTRACTS_MAX)
-        return say("too many symbols at", name);
+    const struct contract *c = contract_get(at);
     for (int i = 0; i < x->n; i++)
-        if (strcmp(x->symbol[i].name, contract_get(at)->symbol) == 0)
+        if (strcmp(x->symbol[i].name, c->symbol) == 0)
             return say("given twice:", name);
     struct backtest_symbol *y = &x->symbol[x->n];
-    int err = candle_file_load(eq + 1, 0, &c, msg, sizeof msg);
-    if (err == ERR_OK) {
-        const int64_t tf_ns = c.tf_ns;
-        *y = (struct backtest_symbol){.name = contract_get(at)->symbol, .n = c.n};
-        candles_free(&c);
-        terms_of(contract_get(at), &y->contract);
-        if (x->n > 0 && x->setup.path_ns != tf_ns)
-            return say("its timeframe differs from the files before:", argument);
-        x->setup.path_ns = tf_ns;
-        y->bars = x->bars[x->n] = calloc(y->n, sizeof *x->bars[0]);
-        must(y->bars != NULL);
-        err = read_bars(x, eq + 1, &y->contract, tf_ns, x->bars[x->n], y->n, msg, sizeof msg);
-        x->n++;
-    }
+    *y = (struct backtest_symbol){.name = c->symbol, .funding_rate = dec_scaled(1, -4),
+                                  .funding_ns = c->funding_ms * NS_PER_MS};
+    terms_of(c, &y->contract);
+    int err = load_bars(x, y, path, msg, sizeof msg);
+    if (err == ERR_OK && funding[0] != '\0')
+        err = funding_file_load(funding, &x->funding[x->n], &y->n_funding, msg, sizeof msg);
+    y->funding = x->funding[x->n];
+    x->n++;         /* from here on its memory is freed */
     if (err == ERR_OK)
         return EXIT_OK;
     fprintf(stderr, "enigma backtest: %s\n", msg);
@@ -206,8 +238,10 @@ static const char *why_never(enum risk_reason r)
     case RISK_SIZE_BELOW_LOT: case RISK_POSITION_SIZE: case RISK_RISK_PER_TRADE: case RISK_BOOK_SHARE:
     case RISK_BALANCE: case RISK_HEAT: case RISK_NOTIONAL: case RISK_EXPOSURE:
         return "sizes were lowered before; binds for a small equity or many positions";
-    case RISK_RANK: case RISK_MAX_POSITIONS: case RISK_CORRELATION:
+    case RISK_RANK: case RISK_MAX_POSITIONS: case RISK_CORRELATION: case RISK_STRATEGY_POSITIONS:
         return "too few symbols at once";
+    case RISK_MARKET_HOURS: case RISK_MIN_INTERVAL: case RISK_CAPITAL: case RISK_BURST:
+        return "off by default";
     default:
         return "did not happen in this market";
     }
@@ -232,7 +266,7 @@ static void print_funnel(const struct study *x)
         printf(" %10lld%s\n", (long long)bars[v], v == SCORE_SPREAD ? "   microstructure is off: risk's SPREAD gate holds" : "");
         sum += bars[v];
     }
-    for (int r = 1; r < RISK_REASON_COUNT; r++) {
+    for (int r = 1; r < RISK_REASON_COUNT && x->setup.account; r++) {
         printf("  risk %-23s", risk_reason_name((enum risk_reason)r));
         for (int i = 0; i < x->n; i++)
             printf(" %10lld", (long long)x->symbol[i].result.refused[r]);
@@ -245,8 +279,8 @@ static void print_funnel(const struct study *x)
             printf("   REFUSED ALL");
         printf("\n");
     }
-    printf("  of %lld bars %lld signals: %lld approved, %lld filled, %lld not filled in time, %lld emergency stops\n",
-           (long long)sum, (long long)all->signals, (long long)all->approved, (long long)all->filled,
+    printf("  of %lld bars (%lld of the files refused) %lld signals: %lld approved, %lld filled, %lld not filled in time,"
+           " %lld emergency stops\n", (long long)sum, (long long)all->bad, (long long)all->signals, (long long)all->approved, (long long)all->filled,
            (long long)all->expired, (long long)all->stops);
 }
 
@@ -267,8 +301,31 @@ static double all_days(const struct study *x)
     return days;
 }
 
+static void print_metric(const char *name, const struct metric *m)
+{
+    if (m->verdict != METRIC_OK)
+        printf("  %-16s -  %s (%lld)\n", name, metric_verdict_text(m->verdict), (long long)m->n);
+    else if (m->low < m->high)
+        printf("  %-16s %.6g  (%.6g to %.6g; %lld)\n", name, m->value, m->low, m->high, (long long)m->n);
+    else
+        printf("  %-16s %.6g  (%lld)\n", name, m->value, (long long)m->n);
+}
+
+static void print_metrics(const struct study *x)
+{
+    printf("\nmetrics (and of how many observations)\n");
+    for (int m = 0; m < METRIC_ID_COUNT; m++)
+        print_metric(metric_name((enum metric_id)m), &x->metrics[m]);
+    printf("accuracy over the next primary bar, of what the sub-signals of an indicator said\n");
+    for (int i = 0; i < IND_COUNT; i++) {
+        const struct metric m = metrics_accuracy_ind(&x->record.accuracy, (enum score_ind)i);
+        print_metric(score_ind_name((enum score_ind)i), &m);
+    }
+}
+
 static void print_text(const struct study *x)
 {
+    char funding[DEC_TEXT_MAX];
     printf("%-10s %7s %8s %8s %7s %7s %8s %6s %12s %11s %9s\n", "symbol", "days", "signals", "approved", "filled",
            "trades", "per day", "win %", "net USDT", "fees USDT", "net bp");
     for (int i = 0; i < x->n; i++)
@@ -280,7 +337,9 @@ static void print_text(const struct study *x)
         if (x->test.result.exits[e] > 0)
             printf(" %s %lld", exit_reason_name((enum exit_reason)e), (long long)x->test.result.exits[e]);
     printf("\n  days and trades per day are per symbol, warm-up left out; net bp: mean net profit per trade and notional;\n"
-           "  net USDT is after fees and slippage; funding is not known and counted as 0\n");
+           "  net USDT is after fees, slippage and funding (%s USDT paid)\n",
+           dec_format_places(x->test.result.funding, 2, DEC_HALF_EVEN, funding));
+    print_metrics(x);
 }
 
 static json_t *counts(const int64_t *n, int from, int to, const char *(*name)(int))
@@ -296,19 +355,42 @@ static const char *name_of_exit(int e) { return exit_reason_name((enum exit_reas
 
 static json_t *json_of(double days, const struct backtest_result *r)
 {
-    char net[DEC_TEXT_MAX], fees[DEC_TEXT_MAX];
-    json_t *o = json_pack("{s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:s, s:s, s:f, s:f, s:I}", "days", days, "bars",
-                          (json_int_t)r->bars, "signals", (json_int_t)r->signals, "approved", (json_int_t)r->approved,
+    char net[DEC_TEXT_MAX], fees[DEC_TEXT_MAX], funding[DEC_TEXT_MAX];
+    json_t *o = json_pack("{s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:s, s:s, s:s, s:f, s:f, s:I}",
+                          "days", days, "bars", (json_int_t)r->bars, "bad_bars", (json_int_t)r->bad, "signals",
+                          (json_int_t)r->signals, "approved", (json_int_t)r->approved,
                           "filled", (json_int_t)r->filled, "expired", (json_int_t)r->expired, "trades",
                           (json_int_t)r->trades, "trades_per_day", per((double)r->trades, days), "wins",
                           (json_int_t)r->wins, "net", dec_format_places(r->net_money, 8, DEC_HALF_EVEN, net), "fees",
-                          dec_format_places(r->fees, 8, DEC_HALF_EVEN, fees), "net_return", r->net, "max_drawdown",
+                          dec_format_places(r->fees, 8, DEC_HALF_EVEN, fees), "funding",
+                          dec_format_places(r->funding, 8, DEC_HALF_EVEN, funding), "net_return", r->net, "max_drawdown",
                           r->max_drawdown, "emergency_stops", (json_int_t)r->stops);
     must(o != NULL);
     json_object_set_new(o, "refused", counts(r->refused, 1, RISK_REASON_COUNT, name_of_risk));
     json_object_set_new(o, "failed", counts(r->failed, 1, RISK_REASON_COUNT, name_of_risk));
     json_object_set_new(o, "exits", counts(r->exits, 1, EXIT_REASON_COUNT, name_of_exit));
     return o;
+}
+
+static json_t *json_of_metric(const struct metric *m)
+{
+    if (m->verdict != METRIC_OK)
+        return json_pack("{s:n, s:I, s:s}", "value", "n", (json_int_t)m->n, "verdict", metric_verdict_name(m->verdict));
+    return json_pack("{s:f, s:f, s:f, s:I, s:s}", "value", m->value, "low", m->low, "high", m->high, "n", (json_int_t)m->n,
+                     "verdict", metric_verdict_name(m->verdict));
+}
+
+static void add_metrics(const struct study *x, json_t *o)
+{
+    json_t *metrics = json_object(), *accuracy = json_object();
+    for (int m = 0; m < METRIC_ID_COUNT; m++)
+        json_object_set_new(metrics, metric_name((enum metric_id)m), json_of_metric(&x->metrics[m]));
+    for (int i = 0; i < IND_COUNT; i++) {
+        const struct metric m = metrics_accuracy_ind(&x->record.accuracy, (enum score_ind)i);
+        json_object_set_new(accuracy, score_ind_name((enum score_ind)i), json_of_metric(&m));
+    }
+    json_object_set_new(o, "metrics", metrics);
+    json_object_set_new(o, "accuracy", accuracy);
 }
 
 static void print_json(const struct study *x)
@@ -323,6 +405,7 @@ static void print_json(const struct study *x)
     }
     json_object_set_new(o, "equity", json_string(dec_format_places(x->test.equity, 8, DEC_HALF_EVEN, equity)));
     json_object_set_new(o, "symbols", symbols);
+    add_metrics(x, o);
     json_dumpf(o, stdout, JSON_INDENT(2));
     putchar('\n');
     json_decref(o);
@@ -360,7 +443,7 @@ static int whole(int *argc, char **argv, const char *name, int64_t max, int64_t 
 static int options(struct study *x, int *argc, char **argv)
 {
     struct backtest_setup *s = &x->setup;
-    int64_t leverage = s->leverage, score = s->score.min_score, order_s = s->order_ns / NS_PER_S;
+    int64_t leverage = s->leverage, score = s->score.min_score, order_s = s->order_ns / NS_PER_S, latency_ms = 0;
     dec_t gap = dec_mul(s->level_gap, dec_int(10000));
     int rc = timeframe(argc, argv, "--primary", &s->primary_ns);
     rc = rc != EXIT_OK ? rc : timeframe(argc, argv, "--confirm", &s->confirm_ns);
@@ -369,14 +452,33 @@ static int options(struct study *x, int *argc, char **argv)
     rc = rc != EXIT_OK ? rc : whole(argc, argv, "--leverage", FORMULA_LEVERAGE_MAX, &leverage);
     rc = rc != EXIT_OK ? rc : whole(argc, argv, "--min-score", SCORE_MAX, &score);
     rc = rc != EXIT_OK ? rc : whole(argc, argv, "--order-time", 86400, &order_s);
+    rc = rc != EXIT_OK ? rc : whole(argc, argv, "--latency", 3600000, &latency_ms);
     s->level_gap = dec_mul(gap, dec_scaled(1, -4));
     s->leverage = (int32_t)leverage;
     s->score.min_score = (int32_t)score;
     s->order_ns = order_s * NS_PER_S;
+    s->latency_ns = latency_ms * NS_PER_MS;
+    s->account = !cli_flag(argc, argv, "--at-close");
     x->coarse = cli_flag(argc, argv, "--coarse");
     x->base_volume = cli_flag(argc, argv, "--base-volume");
     x->json = cli_flag(argc, argv, "--json");
     return rc;
+}
+
+/* Without an account each symbol is a run of its own. */
+static void run(struct study *x)
+{
+    const int at_once = x->setup.account ? x->n : 1;
+    int64_t end_ns = 0;
+    record_listen(&x->record, &x->setup);
+    for (int i = 0; i < x->n; i += at_once) {
+        must(backtest_start(&x->test, &x->setup, &x->symbol[i], at_once) == ERR_OK);
+        while (backtest_step(&x->test))
+            record_step(&x->record, &x->test);
+        record_next_run(&x->record);
+        end_ns = x->test.now_ns > end_ns ? x->test.now_ns : end_ns;
+    }
+    record_measure(&x->record, end_ns, x->metrics);
 }
 
 static int study(struct study *x, int argc, char **argv)
@@ -394,7 +496,7 @@ static int study(struct study *x, int argc, char **argv)
     const char *wrong = backtest_setup_wrong(&x->setup);
     if (wrong != NULL)
         return say("cannot be tested:", wrong);
-    must(backtest_run(&x->test, &x->setup, x->symbol, x->n) == ERR_OK);
+    run(x);
     if (x->json)
         print_json(x);
     else
@@ -411,8 +513,11 @@ int verb_backtest(struct cli *c, int argc, char **argv)
     struct study *x = calloc(1, sizeof *x);
     must(x != NULL);
     const int rc = study(x, argc, argv);
-    for (int i = 0; i < x->n; i++)
+    for (int i = 0; i < x->n; i++) {
         free(x->bars[i]);
+        free(x->funding[i]);
+    }
+    record_free(&x->record);
     free(x);
     return rc;
 }

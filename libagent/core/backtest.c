@@ -20,7 +20,7 @@ void backtest_setup_default(struct backtest_setup *s)
 {
     *s = (struct backtest_setup){
         .primary_ns = 15 * NS_PER_MIN, .confirm_ns = NS_PER_H, .leverage = 5, .account = true,
-        .equity = dec_int(10000), .level_gap = dec_scaled(7, -5), .order_ns = NS_PER_MIN,
+        .equity = dec_int(10000), .level_gap = dec_scaled(8, -6), .order_ns = NS_PER_MIN,
     };
     strategy_score_params_default(&s->score);
     exit_params_default(&s->exits);
@@ -42,8 +42,8 @@ const char *backtest_setup_wrong(const struct backtest_setup *s)
         return NULL;
     if (NS_PER_H % path_ns(s) != 0)
         return "the bars' timeframe does not divide the hour";
-    if (dec_sign(s->equity) <= 0 || dec_sign(s->level_gap) < 0 || s->leverage < 1 || s->order_ns < 0)
-        return "equity, level_gap, leverage or order_ns";
+    if (dec_sign(s->equity) <= 0 || dec_sign(s->level_gap) < 0 || s->leverage < 1 || s->order_ns < 0 || s->latency_ns < 0)
+        return "equity, level_gap, leverage, order_ns or latency_ns";
     /* Of ATRs, as R is at least stop_atr of them: an ATR is no less than the mean range. */
     if (s->exits.trailing && s->exits.fixed.step == 0 && path_ns(s) == s->primary_ns &&
         dec_lt(dec_mul(s->exits.dist, s->limits.stop_atr), dec_int(1)))
@@ -71,6 +71,13 @@ static void add_result(struct backtest_result *r, const struct backtest_trade *t
     r->max_drawdown = r->peak - r->net > r->max_drawdown ? r->peak - r->net : r->max_drawdown;
     r->net_money = dec_add(r->net_money, money);
     r->fees = dec_add(r->fees, t->pnl.fees);
+    r->funding = dec_add(r->funding, t->pnl.funding);
+}
+
+static void tell(const struct backtest *b, const struct backtest_symbol *y)
+{
+    if (b->setup->ended != NULL)
+        b->setup->ended(b->setup->arg, y, b->now_ns);
 }
 
 static void end_trade(struct backtest *b, struct backtest_symbol *y)
@@ -80,6 +87,7 @@ static void end_trade(struct backtest *b, struct backtest_symbol *y)
     add_result(&y->result, t);
     add_result(&b->result, t);
     t->state = BACKTEST_FLAT;
+    tell(b, y);
     if (!s->account)
         return;
     b->realised = dec_add(b->realised, pnl_net(&t->pnl));
@@ -160,13 +168,14 @@ static void manage(struct backtest *b, struct backtest_symbol *y, const struct e
             leave(b, y, actions[i].reason, actions[i].qty, slipped(b, t->side, actions[i].price));
 }
 
-/* Lots traded at one price that a bar just touches. */
-static int64_t lots_at_the_edge(const struct backtest_symbol *y, const struct backtest_bar *x)
+/* Lots traded since from_ns at one price that a bar just touches. */
+static int64_t lots_at_the_edge(const struct backtest_symbol *y, const struct backtest_bar *x, int64_t from_ns)
 {
-    int64_t ticks;
+    int64_t ticks, missed = from_ns > x->candle.start_ns ? from_ns - x->candle.start_ns : 0;
     if (dec_floor_div(dec_sub(x->high, x->low), y->contract.tick, &ticks) < 0)
         return 0;
-    return (int64_t)(x->candle.volume / (double)(ticks + 1));
+    const double rest = 1 - (double)missed / (double)x->candle.tf_ns;
+    return (int64_t)(x->candle.volume * rest / (double)(ticks + 1));
 }
 
 /* What the entry gets of this bar.  True when something was filled. */
@@ -174,8 +183,10 @@ static bool fill_entry(struct backtest *b, struct backtest_symbol *y, const stru
 {
     struct backtest_trade *t = &y->trade;
     const struct backtest_setup *s = b->setup;
+    if (t->from_ns >= b->now_ns)
+        return false;
     int64_t got = fill_resting_trade(&t->rest, t->side, t->limit, t->side > 0 ? x->low : x->high,
-                                     lots_at_the_edge(y, x));
+                                     lots_at_the_edge(y, x, t->from_ns));
     if (got <= 0)
         return false;
     bool first = t->pnl.qty == 0;
@@ -204,6 +215,27 @@ static void expire_entry(struct backtest *b, struct backtest_symbol *y)
     t->state = BACKTEST_FLAT;
     y->result.expired++;
     b->result.expired++;
+    tell(b, y);
+}
+
+static void settle(struct backtest *b, struct backtest_symbol *y, dec_t rate)
+{
+    struct backtest_trade *t = &y->trade;
+    if (t->state != BACKTEST_OPEN)
+        return;
+    int err = pnl_funding(&t->pnl, fill_funding(t->side, t->pnl.qty, y->contract.multiplier, y->close, rate));
+    must(err == ERR_OK);
+    exits_update(&t->exits, &b->setup->exits, &t->pnl);
+}
+
+/* All settlements that are due until this bar ends; they are of what is open when it begins. */
+static void fund(struct backtest *b, struct backtest_symbol *y)
+{
+    const int64_t every = y->funding_ns;
+    for (; y->next_funding < y->n_funding && y->funding[y->next_funding].ns < b->now_ns; y->next_funding++)
+        settle(b, y, y->funding[y->next_funding].rate);
+    for (; y->funding == NULL && every > 0 && y->funding_due_ns < b->now_ns; y->funding_due_ns += every)
+        settle(b, y, y->funding_rate);
 }
 
 /* Entries and exits along the bar. */
@@ -216,6 +248,8 @@ static void walk(struct backtest *b, struct backtest_symbol *y, const struct bac
         .start_ns = x->candle.start_ns - x->candle.start_ns % b->setup->primary_ns,
         .atr = y->score.primary.last.atr.v[0],
     };
+    if (t->state != BACKTEST_FLAT && t->rest.leaves > 0 && x->candle.start_ns >= t->until_ns)
+        expire_entry(b, y);     /* over a gap */
     bool was_open = t->state == BACKTEST_OPEN;
     bool got = t->state != BACKTEST_FLAT && t->rest.leaves > 0 && fill_entry(b, y, x);
     if (got && !was_open) {     /* a gap fills at the limit, as the order was there before */
@@ -259,7 +293,8 @@ static void learn_long_bars(struct backtest *b, struct backtest_symbol *y, const
         day_atr_push(&y->day_atr, &closed[i]);
 }
 
-static void learn(struct backtest *b, struct backtest_symbol *y, const struct backtest_bar *x)
+/* False: the bar is refused, and nothing is traded at its prices. */
+static bool learn(struct backtest *b, struct backtest_symbol *y, const struct backtest_bar *x)
 {
     const struct backtest_setup *s = b->setup;
     const struct candle *c = &x->candle;
@@ -273,6 +308,8 @@ static void learn(struct backtest *b, struct backtest_symbol *y, const struct ba
     y->fired = false;
     y->result.bars++;
     b->result.bars++;
+    y->result.bad += !good;
+    b->result.bad += !good;
     if (good) {
         y->last = *c;
         y->close = x->close;
@@ -288,6 +325,7 @@ static void learn(struct backtest *b, struct backtest_symbol *y, const struct ba
         learn_long_bars(b, y, c);
     y->result.signals += y->fired;
     b->result.signals += y->fired;
+    return good;
 }
 
 /* ---- a decision ---- */
@@ -297,7 +335,8 @@ static void take_at_close(struct backtest *b, struct backtest_symbol *y, const s
     const struct backtest_setup *s = b->setup;
     const int side = y->signal.dir;
     struct backtest_trade t = {
-        .state = BACKTEST_OPEN, .side = side, .leverage = s->leverage, .atr = y->signal.atr,
+        .state = BACKTEST_OPEN, .side = side, .leverage = s->leverage, .atr = y->signal.atr, .lots = RULE_LOTS,
+        .decided = x->close,
         .notional = formula_value(RULE_LOTS, y->contract.multiplier, x->close),
     };
     dec_t atr, tick = y->contract.tick;
@@ -392,7 +431,8 @@ static void place(struct backtest *b, struct backtest_symbol *y, int64_t ahead)
     y->trade = (struct backtest_trade){
         .state = BACKTEST_RESTING, .side = y->signal.dir, .rest = {.leaves = v->qty, .ahead = ahead},
         .limit = v->price, .stop = v->stop_px, .margin = v->margin, .heat = v->heat, .leverage = v->leverage,
-        .atr = y->signal.atr, .until_ns = b->now_ns + most,
+        .lots = v->qty, .decided = y->close, .atr = y->signal.atr, .from_ns = b->now_ns + b->setup->latency_ns,
+        .until_ns = b->now_ns + most,
     };
 }
 
@@ -488,9 +528,12 @@ static void symbol_init(const struct backtest_setup *s, struct backtest_symbol *
 {
     const struct backtest_symbol given = {
         .name = y->name, .contract = y->contract, .bars = y->bars, .n = y->n, .confirm = y->confirm,
-        .n_confirm = y->n_confirm,
+        .n_confirm = y->n_confirm, .funding = y->funding, .n_funding = y->n_funding, .funding_rate = y->funding_rate,
+        .funding_ns = y->funding_ns,
     };
     *y = given;
+    if (y->n > 0 && y->funding_ns > 0)
+        y->funding_due_ns = (y->bars[0].candle.start_ns / y->funding_ns + 1) * y->funding_ns;
     must(strategy_score_init(&y->score, s->primary_ns, s->confirm_ns) == ERR_OK);
     candle_agg_init(&y->primary, s->primary_ns);
     candle_agg_init(&y->hour, NS_PER_H);
@@ -537,8 +580,9 @@ bool backtest_step(struct backtest *b)
         if (x == NULL || x->candle.start_ns != start_ns)
             continue;
         y->next++;
-        learn(b, y, x);
-        walk(b, y, x);
+        fund(b, y);
+        if (learn(b, y, x))
+            walk(b, y, x);
         if (!b->setup->account && y->fired && y->trade.state == BACKTEST_FLAT)
             take_at_close(b, y, x);
     }

@@ -8,16 +8,22 @@
  *            through, or order_ns have passed.
  * Both: core's exits_bar(), taker fee and the slippage of the exit parameters; what is open at the end is no trade.
  *
- * Path:     bars of path_ns, which divides primary_ns; primary bars are made from them.  The finer, the truer; with
- *           path_ns = primary_ns the rules of exits_bar() for bars without a path hold.
+ * Path:     bars of path_ns, which divides primary_ns; primary bars are made from them.  Within a bar exits_bar()
+ *           says which price came first; primary bars alone agree with minutes within 2 bp a trade
+ *           (docs/decisions/0011).
  * Book:     files hold none.  Both sides are made from the close: best prices one tick apart, a level each
- *           level_gap of the price, on each the hundredth part of the bar's lots, which also stand before us.  A bar
- *           that just touches the limit traded its lots evenly over its ticks.
+ *           level_gap of the price but at least a tick, on each the hundredth part of the bar's lots, which also
+ *           stand before us.  A bar that just touches the limit traded its lots evenly over its ticks and its time.
  * Fill bar: after an entry's fill a bar may still go to its worst price and to its close, not to its best one,
  *           which may have been before.
- * Unknown:  funding, which is 0; ages and delays, which are none.
+ * Funding:  at each settlement what is open then pays or receives its rate on the value at the price before;
+ *           without recorded rates those of the contract, funding_rate each funding_ns since 1970.
+ * Latency:  an entry stands in the book latency_ns after the close that decided; bars that end by then pass it by,
+ *           and of the one in which it arrives only the rest trades with its queue.
+ * Unknown:  ages of books and signals, which are none.
  * Stop:     where the account would go to EMERGENCY_STOP all is closed at the bar's close and counted; an operator
  *           acknowledges at the next UTC day.
+ * Bad bars: those that candle.h refuses are counted and otherwise as if they were missing.
  * No look-ahead: what happens at a bar depends on the bars that end no later.
  * Memory:   the caller's; nothing is allocated.   Threads: pure functions.
  */
@@ -42,7 +48,17 @@ struct backtest_bar {
     dec_t open, high, low, close;
 };
 
+struct backtest_funding {
+    int64_t ns;                 /* settlement */
+    dec_t   rate;               /* positive: longs pay */
+};
+
+struct backtest_symbol;
+
 struct backtest_setup {
+    /* Told when a trade is over, and when an entry expired without any fill; NULL: nobody listens. */
+    void (*ended)(void *arg, const struct backtest_symbol *y, int64_t now_ns);
+    void   *arg;
     int64_t primary_ns, confirm_ns;
     int64_t path_ns;            /* 0: primary_ns */
     struct strategy_score_params score;
@@ -54,18 +70,20 @@ struct backtest_setup {
     dec_t   equity;
     dec_t   level_gap;          /* fraction of the price between two levels of the book */
     int64_t order_ns;           /* an entry that rests longer is cancelled; at least one bar */
+    int64_t latency_ns;         /* from the close that decided to the book; >= 0 */
 };
-/* The core's defaults; 15 m and 1 h, leverage 5; account with 10,000, levels of 0.7 bp as the paper exchange has them, orders of 60 s. */
+/* The core's defaults; 15 m and 1 h, leverage 5; account with 10,000, orders of 60 s, no latency; levels of 0.08 bp:
+ * in Binance's books of 8 August 2024 the ninth bitcoin level was 0.4 ... 0.7 bp away. */
 void backtest_setup_default(struct backtest_setup *s);
 /* NULL, or what is wrong.  Among it: a trail nearer than a mean bar's range, without a finer path. */
 const char *backtest_setup_wrong(const struct backtest_setup *s);
 
 struct backtest_result {
-    int64_t bars, trades, wins;
+    int64_t bars, bad, trades, wins;    /* bad: of the bars */
     double net;                 /* sum over trades of net profit / notional */
     double gains, losses;       /* its positive and negative parts, both >= 0 */
     double peak, max_drawdown;  /* of the running sum */
-    dec_t  net_money, fees;     /* of the same trades */
+    dec_t  net_money, fees, funding;    /* of the same trades; funding positive when paid */
     int64_t signals, approved, filled, expired;     /* filled: in part at least; expired: without any fill */
     int64_t stops;              /* EMERGENCY_STOP */
     int64_t refused[RISK_REASON_COUNT];     /* signals by the reason that decided */
@@ -82,8 +100,10 @@ struct backtest_trade {
     struct fill_resting rest;
     dec_t   limit, stop, margin, heat, notional;    /* notional: of what was filled */
     int32_t leverage, unused;
+    int64_t lots;               /* asked for */
+    dec_t   decided;            /* the decision's price */
     double  atr;
-    int64_t until_ns;
+    int64_t from_ns, until_ns;  /* the entry is in the book */
     struct pnl pnl;
     struct exits exits;
 };
@@ -96,11 +116,16 @@ struct backtest_symbol {
     size_t  n;
     const struct candle *confirm;           /* history of the confirm timeframe from before the first bar; may be NULL */
     size_t  n_confirm;
+    const struct backtest_funding *funding; /* in order of time; NULL: the contract's */
+    size_t  n_funding;
+    dec_t   funding_rate;
+    int64_t funding_ns;         /* 0: none without `funding` */
     /* answered */
     struct backtest_result result;          /* of this symbol; score.funnel holds the bars by verdict */
     struct strategy_score score;
     /* backtest.c's own */
-    size_t  next, next_confirm;
+    size_t  next, next_confirm, next_funding;
+    int64_t funding_due_ns;
     struct candle last;                     /* the newest good bar */
     dec_t   close;
     struct candle_agg primary, hour, day;

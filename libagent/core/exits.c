@@ -156,12 +156,6 @@ bool exits_mae_due(const struct exits *e, const struct exit_params *p, dec_t las
     return dec_ge(gain(e, e->p.entry_px, last), dec_mul(p->mae_r, e->r));
 }
 
-dec_t exits_trail_distance(const struct exits *e)
-{
-    dec_t share = dec_quo(dec_int(e->trail.dist), dec_int(10000 * (int64_t)e->leverage));
-    return dec_mul(e->p.entry_px, share);
-}
-
 /* ---- putting them together ---- */
 
 struct answer {
@@ -243,27 +237,37 @@ int exits_step(struct exits *e, const struct exit_params *p, const struct exit_t
     return a.n;
 }
 
-/* The first stop that the way from the open to `best` arms or raises, and the price that does it. */
-static bool first_raise(const struct exits *e, const struct exit_params *p, dec_t best, dec_t *stop,
-                        dec_t *trigger)
+/* One straight way of a bar: what it reaches, it reaches at its own price; what `from` was already beyond, at `from`. */
+static void fall(struct exits *e, const struct exit_params *p, dec_t from, dec_t to, struct answer *a)
 {
-    const struct staircase *s = &e->trail;
-    int side = e->p.side;
-    int64_t top = formula_roi_units(side, e->p.entry_px, e->leverage, best);
-    int64_t now = formula_roi_units(side, e->p.entry_px, e->leverage, e->stop) + s->dist;
-    int64_t level = now > s->act ? s->act + s->step * ((now - s->act) / s->step) : s->act;
-    for (; p->trailing && level <= top; level += s->step) {
-        dec_t want;
-        formula_staircase_stop(s, side, e->p.entry_px, e->leverage, e->tick, level, &want);
-        if (better(e, e->break_even, want))
-            want = e->break_even;
-        *trigger = formula_roi_price(side, e->p.entry_px, e->leverage, dec_scaled(level, -2));
-        if (better(e, want, e->stop) && better(e, *trigger, want)) {
-            *stop = want;
-            return true;
-        }
+    enum exit_reason why;
+    dec_t level;
+    if (p->hard_stop && exits_stop_hit(e, to)) {
+        why = stop_reason(e);
+        level = e->stop;
+    } else if (p->mae && exits_mae_due(e, p, to)) {
+        dec_t far = dec_mul(p->mae_r, e->r);
+        why = EXIT_MAE_STOP;
+        level = e->p.side > 0 ? dec_sub(e->p.entry_px, far) : dec_add(e->p.entry_px, far);
+    } else {
+        return;
     }
-    return false;
+    close_all(e, a, why, better(e, level, from) ? from : level);
+}
+
+static void rise(struct exits *e, const struct exit_params *p, dec_t from, dec_t to, struct answer *a)
+{
+    dec_t stop;
+    if (p->tp1 && !e->tp1_done && reached(e, to, e->tp1))
+        take_tp1(e, a, better(e, from, e->tp1) ? from : e->tp1);
+    if (p->tp2 && reached(e, to, e->tp2)) {
+        close_all(e, a, EXIT_TAKE_PROFIT_2, better(e, from, e->tp2) ? from : e->tp2);
+        return;
+    }
+    if (p->tp1 && e->tp1_done && safe(e, e->break_even, to))
+        e->stop = e->break_even;
+    if (p->trailing && exits_trail(e, to, &stop))
+        e->stop = stop;
 }
 
 static bool bar_valid(const struct exit_bar *b)
@@ -275,55 +279,25 @@ static bool bar_valid(const struct exit_bar *b)
 int exits_bar(struct exits *e, const struct exit_params *p, const struct exit_bar *b,
               struct exit_action out[EXIT_ACTIONS_MAX])
 {
-    struct exit_action scratch[EXIT_ACTIONS_MAX];
-    struct answer a = {.out = out}, quiet = {.out = scratch};
-    dec_t stop, trigger, before = e->stop;
+    struct answer a = {.out = out};
+    const bool is_long = e->p.side > 0;
+    const dec_t path[] = {b->open, is_long ? b->low : b->high, is_long ? b->high : b->low, b->close};
+    dec_t from = b->open, before = e->stop;
     if (!bar_valid(b))
         return ERR_RANGE;
-    if (e->p.qty == 0 || e->closing)
+    if (e->p.qty == 0)
         return 0;
-    dec_t best = e->p.side > 0 ? b->high : b->low;
-    dec_t worst = e->p.side > 0 ? b->low : b->high;
-
-    /* The open is a point of the path that is known: what it raises, holds from there on. */
-    if (p->hard_stop && exits_stop_hit(e, b->open)) {
-        close_all(e, &a, stop_reason(e), b->open);
+    for (size_t i = 0; i < sizeof path / sizeof path[0] && !e->closing; i++) {
+        fall(e, p, from, path[i], &a);
+        if (!e->closing)
+            rise(e, p, from, path[i], &a);
+        from = path[i];
+    }
+    if (e->closing)
         return a.n;
-    }
-    if (p->trailing && exits_trail(e, b->open, &stop))
-        move_stop(e, &quiet, EXIT_TRAILING_STOP, stop);
-    if (p->hard_stop && exits_stop_hit(e, worst)) {
-        close_all(e, &a, stop_reason(e), e->stop);
-        return a.n;
-    }
-    bool wide = dec_gt(dec_sub(b->high, b->low), exits_trail_distance(e));
-    bool tp1 = p->tp1 && !e->tp1_done && reached(e, best, e->tp1);
-    bool raised = first_raise(e, p, best, &stop, &trigger);
-    if (tp1 && !(raised && wide && !better(e, trigger, e->tp1))) {
-        take_tp1(e, &a, e->tp1);
-        if (better(e, e->break_even, e->stop) && (!raised || better(e, trigger, e->tp1))) {
-            stop = e->break_even;
-            raised = true;
-        }
-    }
-    if (p->hard_stop && raised && wide) {
-        e->stop = stop;
-        close_all(e, &a, EXIT_TRAILING_STOP, stop);
-        return a.n;
-    }
-    if (p->tp2 && reached(e, best, e->tp2)) {
-        close_all(e, &a, EXIT_TAKE_PROFIT_2, e->tp2);
-        return a.n;
-    }
-    if (raised && better(e, stop, e->stop))
-        e->stop = stop;
-    if (p->trailing && exits_trail(e, best, &stop))
-        e->stop = stop;
     if (!dec_eq(e->stop, before))
-        out[a.n++] = (struct exit_action){EXIT_MOVE_STOP, EXIT_TRAILING_STOP, e->stop, 0};
+        move_stop(e, &a, EXIT_TRAILING_STOP, e->stop);
     struct exit_tick t = {.last = b->close, .bar_closed = true, .bar_start_ns = b->start_ns, .atr = b->atr};
     step_bar(e, p, &t, &a);
-    if (!e->closing && p->mae && exits_mae_due(e, p, b->close))
-        close_all(e, &a, EXIT_MAE_STOP, b->close);
     return a.n;
 }

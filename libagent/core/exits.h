@@ -85,9 +85,11 @@ struct exit_tick {
 int exits_step(struct exits *e, const struct exit_params *p, const struct exit_tick *t,
                struct exit_action out[EXIT_ACTIONS_MAX]);
 
-/* One whole bar without a finer path, for backtests: stop before target; a stop armed or raised inside the
- * bar counts as hit at the first such level when the bar's range exceeds the trail distance.  CLOSE
- * prices are the fills' before slippage. */
+/* One whole bar, for backtests: as if the price went straight from the open to the bar's worst price, from
+ * there to its best and then to the close, each level filled as it is reached and one that the open lies
+ * beyond at the open.  So a stop is always hit before a target, and a stop raised inside the bar is hit when
+ * the close lies beyond it (docs/decisions/0011: why, and how near this is to the finer path).  CLOSE prices
+ * are the fills' before slippage; time and volatility are judged at the close. */
 struct exit_bar {
     dec_t   open, high, low, close;
     int64_t start_ns;
@@ -104,6 +106,5 @@ int64_t exits_tp1_qty(const struct exits *e);                   /* floor(filled 
 bool exits_time_due(const struct exits *e, const struct exit_params *p, int64_t bar_start_ns, dec_t last);
 bool exits_volatility_due(const struct exits *e, const struct exit_params *p, double atr);
 bool exits_mae_due(const struct exits *e, const struct exit_params *p, dec_t last);
-dec_t exits_trail_distance(const struct exits *e);              /* as a price difference */
 
 #endif

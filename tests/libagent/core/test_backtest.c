@@ -597,6 +597,321 @@ START_TEST(setups_that_would_invent_profit_or_make_no_sense_are_refused)
 }
 END_TEST
 
+START_TEST(funding_is_paid_by_what_is_open_when_it_is_settled)
+{
+    const int64_t minute = NS_PER_MIN;
+    for (int contracts = 0; contracts < 2; contracts++) {
+        begin_account(1);
+        const struct backtest_funding rows[] = {
+            {bars[fired + 1].candle.start_ns, dec_lit("0.5")},                  /* nothing is open yet */
+            {bars[fired + 2].candle.start_ns + 7 * NS_PER_MS, dec_lit("0.001")},
+            {bars[fired + 2].candle.start_ns + minute, dec_lit("0.5")},         /* nothing any more */
+        };
+        after(1, 10000, 10010, 9991, 9995);
+        after(2, 9995, 10200, 9995, 10190);
+        test.result = (struct backtest_result){.bars = 0};
+        symbol = (struct backtest_symbol){.name = "AAAUSDTM", .contract = terms, .bars = bars, .n = (size_t)fired + 3};
+        if (contracts) {
+            symbol.funding_rate = dec_lit("0.001");
+            symbol.funding_ns = minute;
+        } else {
+            symbol.funding = rows;
+            symbol.n_funding = 3;
+        }
+        ck_assert_int_eq(backtest_run(&test, &setup, &symbol, 1), ERR_OK);
+        /* 0.1 % of 1000 lots at 99.95, the price before */
+        money_is(test.result.funding, "0.09995");
+        money_is(test.result.net_money, "1.79854223");
+        money_is(test.equity, "10001.79854223");
+    }
+}
+END_TEST
+
+START_TEST(a_short_receives_what_a_long_pays)
+{
+    begin_account(-1);
+    set_bar(fired + 1, 10000, 10010, 9990, 10000);
+    set_bar(fired + 2, 10000, 10120, 10000, 10115);
+    const struct backtest_funding row = {bars[fired + 2].candle.start_ns, dec_lit("0.001")};
+    test.result = (struct backtest_result){.bars = 0};
+    symbol = (struct backtest_symbol){.name = "AAAUSDTM", .contract = terms, .bars = bars, .n = (size_t)fired + 3,
+                                      .funding = &row, .n_funding = 1};
+    ck_assert_int_eq(backtest_run(&test, &setup, &symbol, 1), ERR_OK);
+    money_is(test.result.funding, "-0.0999");           /* 999 lots at 100 */
+    money_is(test.result.net_money, "-1.00989923");     /* -1.10979923 without */
+}
+END_TEST
+
+START_TEST(an_entry_on_its_way_is_passed_by)
+{
+    begin_account(1);
+    setup.order_ns = 2 * NS_PER_MIN;
+    setup.latency_ns = NS_PER_MIN;
+    after(1, 10000, 10010, 9980, 9995);
+    after(2, 9995, 10010, 9993, 9995);
+    ck_assert_int_eq(run_account(2)->filled, 0);
+    setup.latency_ns--;
+    ck_assert_int_eq(run_account(2)->filled, 1);        /* through its price */
+    after(1, 10000, 10010, 9992, 9995);
+    bars[fired + 1].candle.volume = 19 * 11001;
+    setup.latency_ns = NS_PER_MIN / 2;                  /* of what is traded at its price it sees a half */
+    ck_assert_int_eq(run_account(1)->filled, 0);
+    setup.latency_ns = 0;
+    ck_assert_int_eq(run_account(1)->filled, 1);
+}
+END_TEST
+
+START_TEST(an_entry_may_be_filled_in_parts_and_its_position_is_managed_meanwhile)
+{
+    begin_account(1);
+    setup.order_ns = 3 * NS_PER_MIN;
+    after(1, 10000, 10010, 9992, 9995);
+    bars[fired + 1].candle.volume = 19 * 10501;
+    after(2, 9995, 10010, 9992, 9995);
+    bars[fired + 2].candle.volume = 19 * 100;
+    after(3, 9995, 10010, 9993, 9995);
+    run_account(2);
+    ck_assert_int_eq(symbol.trade.state, BACKTEST_OPEN);
+    ck_assert_int_eq(symbol.trade.pnl.entered_qty, 600);
+    ck_assert_int_eq(symbol.trade.rest.leaves, 400);
+    run_account(3);
+    ck_assert_int_eq(symbol.trade.rest.leaves, 0);      /* its time is over; the position stays */
+    ck_assert_int_eq(symbol.trade.state, BACKTEST_OPEN);
+    ck_assert_int_eq(test.result.expired, 0);
+}
+END_TEST
+
+START_TEST(an_entry_does_not_outlive_a_gap)
+{
+    begin_account(1);
+    after(1, 10000, 10010, 9980, 9995);
+    bars[fired + 1].candle.start_ns += 10 * NS_PER_MIN;
+    const struct backtest_result *r = run_account(1);
+    ck_assert_int_eq(r->approved, 1);
+    ck_assert_int_eq(r->expired, 1);
+    ck_assert_int_eq(r->filled, 0);
+}
+END_TEST
+
+START_TEST(nothing_is_traded_at_the_prices_of_a_bar_that_is_refused)
+{
+    begin_account(1);
+    after(1, 10000, 10010, 9991, 9995);
+    after(2, 10000, 10000000, 100, 9995);
+    bars[fired + 2].candle.high = bars[fired + 2].candle.low / 2;
+    const struct backtest_result *r = run_account(2);
+    ck_assert_int_eq(r->bad, 1);
+    ck_assert_int_eq(r->filled, 1);
+    ck_assert_int_eq(r->trades, 0);
+    ck_assert_int_eq(symbol.trade.state, BACKTEST_OPEN);
+    bars[fired + 2].candle.high = 100000;
+    bars[fired + 2].candle.tf_ns = 2 * NS_PER_MIN;
+    ck_assert_int_eq(run_account(2)->bad, 1);
+}
+END_TEST
+
+START_TEST(an_emergency_takes_back_what_rests_and_is_acknowledged_at_the_next_day)
+{
+    begin_account(1);
+    setup.limits.daily_loss = dec_lit("0.00005");
+    setup.limits.max_daily_drawdown = dec_lit("0.00009");
+    setup.order_ns = NS_PER_H;
+    for (int i = 0; i < 2; i++)
+        two[i] = (struct backtest_symbol){.name = i ? "AAAUSDTM" : "BBBUSDTM", .contract = terms, .bars = bars,
+                                          .n = (size_t)fired + 3};
+    static struct backtest_bar other[MOST];
+    memcpy(other, bars, sizeof other);
+    after(1, 10000, 10010, 9991, 9995);
+    after(2, 9995, 9995, 9893, 9895);
+    for (int k = 1; k <= 2; k++) {              /* the second's entry is never reached */
+        other[fired + k] = bars[fired];
+        other[fired + k].candle.start_ns = bars[fired + k].candle.start_ns;
+        other[fired + k].low = other[fired + k].open = other[fired + k].close = dec_int(100);
+        other[fired + k].high = dec_lit("100.1");
+        other[fired + k].candle.low = other[fired + k].candle.open = other[fired + k].candle.close = 100;
+        other[fired + k].candle.high = 100.1;
+    }
+    two[1].bars = other;
+    test.result = (struct backtest_result){.bars = 0};
+    ck_assert_int_eq(backtest_run(&test, &setup, two, 2), ERR_OK);
+    ck_assert_int_eq(test.result.stops, 1);
+    ck_assert_int_eq(test.result.expired, 1);
+    ck_assert_int_eq(two[1].trade.state, BACKTEST_FLAT);
+    ck_assert_int_eq(test.stopped, 2);
+    /* one more bar, on the next day */
+    static struct backtest_bar next[MOST];
+    memcpy(next, bars, sizeof next);
+    next[fired + 3] = other[fired + 2];
+    next[fired + 3].candle.start_ns = (next[fired].candle.start_ns / NS_PER_DAY + 1) * NS_PER_DAY;
+    two[0].bars = next;
+    two[0].n++;
+    test.result = (struct backtest_result){.bars = 0};
+    ck_assert_int_eq(backtest_run(&test, &setup, two, 2), ERR_OK);
+    ck_assert_int_eq(test.stopped, 0);
+}
+END_TEST
+
+/* ---- many symbols, many trades ---- */
+
+enum { CROWD = 5, DAYS = 6, LENGTH = DAYS * 1440 };
+
+static struct backtest_bar crowd_bars[CROWD][LENGTH];
+static struct backtest_symbol crowd[CROWD];
+
+/* Walks that share half of their moves. */
+static void make_crowd(void)
+{
+    static const char *const names[CROWD] = {"AAAUSDTM", "BBBUSDTM", "CCCUSDTM", "DDDUSDTM", "EEEUSDTM"};
+    unsigned x = 7;
+    int px[CROWD] = {10000, 20000, 30000, 40000, 50000}, common = 0, drift[CROWD] = {0};
+    for (int i = 0; i < LENGTH; i++) {
+        x = x * 1103515245u + 12345u;
+        common = common * 15 / 16 + (int)(x >> 16) % 41 - 20;
+        for (int k = 0; k < CROWD; k++) {
+            x = x * 1103515245u + 12345u;
+            drift[k] = drift[k] * 15 / 16 + (int)(x >> 16) % 41 - 20;
+            const int open = px[k], close = open + open / 10000 * (common + drift[k]) / 16,
+                      up = (int)(x >> 8) % 20, down = (int)(x >> 4) % 20;
+            const int high = (open > close ? open : close) + up, low = (open < close ? open : close) - down;
+            set_bar(0, open, high, low, close);
+            crowd_bars[k][i] = bars[0];
+            crowd_bars[k][i].candle.start_ns = T0 + i * NS_PER_MIN;
+            crowd_bars[k][i].candle.volume = 1e6;
+            px[k] = close < 5000 ? 5000 : close;
+        }
+    }
+    for (int k = 0; k < CROWD; k++)
+        crowd[k] = (struct backtest_symbol){
+            .name = names[k], .contract = terms, .bars = crowd_bars[k], .n = LENGTH, .funding_ns = 8 * NS_PER_H,
+            .funding_rate = dec_lit("0.0001"),
+        };
+}
+
+static const struct backtest_result *run_crowd(void)
+{
+    make_crowd();
+    test.result = (struct backtest_result){.bars = 0};
+    ck_assert_int_eq(backtest_run(&test, &setup, crowd, CROWD), ERR_OK);
+    return &test.result;
+}
+
+static void begin_crowd(void)
+{
+    begin(1);
+    backtest_setup_default(&setup);
+    setup.primary_ns = 5 * NS_PER_MIN;
+    setup.confirm_ns = 15 * NS_PER_MIN;
+    setup.path_ns = NS_PER_MIN;
+    setup.order_ns = 5 * NS_PER_MIN;
+    setup.limits.min_g = dec_lit("-1");
+}
+
+START_TEST(an_account_of_many_symbols_keeps_its_books)
+{
+    begin_crowd();
+    const struct backtest_result r = *run_crowd();
+    dec_t net = dec_zero(), open = dec_zero();
+    int64_t refused = 0, trades = 0, filled = 0;
+    for (int i = 0; i < RISK_REASON_COUNT; i++)
+        refused += r.refused[i];
+    for (int k = 0; k < CROWD; k++) {
+        net = dec_add(net, crowd[k].result.net_money);
+        trades += crowd[k].result.trades;
+        filled += crowd[k].result.filled;
+        if (crowd[k].trade.state == BACKTEST_OPEN)
+            open = dec_add(open, dec_add(pnl_net(&crowd[k].trade.pnl), pnl_unrealised(&crowd[k].trade.pnl, crowd[k].close)));
+    }
+    printf("%lld signals, %lld approved, %lld filled, %lld trades\n", (long long)r.signals, (long long)r.approved,
+           (long long)r.filled, (long long)r.trades);
+    ck_assert_int_gt(r.trades, 20);
+    ck_assert(r.signals == r.approved + refused && r.trades == trades && r.filled == filled);
+    ck_assert(r.filled + r.expired <= r.approved && r.trades <= r.filled);
+    ck_assert(dec_eq(net, r.net_money));
+    ck_assert(dec_eq(test.equity, dec_add(dec_add(setup.equity, net), open)));
+    ck_assert(!dec_eq(r.funding, dec_zero()));
+    ck_assert_int_gt(r.failed[RISK_CORRELATION] + r.failed[RISK_RANK] + r.failed[RISK_SYMBOL_OPEN], 0);
+    const struct backtest_result again = *run_crowd();
+    ck_assert_mem_eq(&again, &r, sizeof r);
+}
+END_TEST
+
+START_TEST(gamma_refuses_who_does_not_move_with_the_others)
+{
+    begin_crowd();
+    setup.limits.min_g = dec_int(1);
+    const struct backtest_result *r = run_crowd();
+    ck_assert_int_gt(r->signals, 0);
+    ck_assert_int_eq(r->refused[RISK_GAMMA] + r->refused[RISK_GAMMA_STALE] + r->refused[RISK_RANK], r->signals);
+    ck_assert_int_gt(r->refused[RISK_GAMMA], 0);
+}
+END_TEST
+
+START_TEST(a_lost_streak_stops_everything_until_the_next_day)
+{
+    begin_crowd();
+    setup.limits.streak_warn = 1;
+    setup.limits.streak_block = 2;
+    setup.limits.streak_max = 2;
+    const struct backtest_result *r = run_crowd();
+    ck_assert_int_gt(r->stops, 1);                      /* on more than one day: it went on trading */
+    ck_assert_int_gt(r->refused[RISK_EMERGENCY] + r->refused[RISK_LOSS_STREAK], 0);
+    ck_assert_int_gt(r->trades, 3);
+}
+END_TEST
+
+START_TEST(without_a_stop_the_liquidation_price_ends_it)
+{
+    begin_account(1);
+    setup.exits.hard_stop = false;
+    after(1, 10000, 10010, 9991, 9995);
+    after(2, 9995, 9995, 4900, 9995);                   /* leverage 2: gone at about 50 */
+    const struct backtest_result *r = run_account(2);
+    ck_assert_int_eq(r->exits[EXIT_LIQUIDATION], 1);
+    money_is(r->net_money, "-50.00996");
+    begin_account(-1);
+    setup.exits.hard_stop = false;
+    set_bar(fired + 1, 10000, 10010, 9990, 10000);
+    set_bar(fired + 2, 10000, 15100, 10000, 10000);
+    ck_assert_int_eq(run_account(2)->exits[EXIT_LIQUIDATION], 1);
+}
+END_TEST
+
+START_TEST(setups_are_refused_for_each_figure_that_makes_no_sense)
+{
+    struct backtest_setup s, good;
+    backtest_setup_default(&good);
+    good.path_ns = NS_PER_MIN;
+#define REFUSED(change) do { s = good; s.change; ck_assert_msg(backtest_setup_wrong(&s) != NULL, #change); } while (0)
+    ck_assert_ptr_null(backtest_setup_wrong(&good));
+    REFUSED(primary_ns = 0);
+    REFUSED(confirm_ns = good.primary_ns);
+    REFUSED(confirm_ns = good.primary_ns * 3 / 2);
+    REFUSED(path_ns = -1);
+    REFUSED(path_ns = 7 * NS_PER_MIN);
+    REFUSED(level_gap = dec_int(-1));
+    REFUSED(leverage = 0);
+    REFUSED(order_ns = -1);
+    REFUSED(latency_ns = -1);
+    s = good;
+    s.primary_ns = s.path_ns = 7 * NS_PER_MIN;
+    s.confirm_ns = 14 * NS_PER_MIN;
+    ck_assert_ptr_nonnull(backtest_setup_wrong(&s));    /* does not divide the hour */
+    s.account = false;
+    ck_assert_ptr_null(backtest_setup_wrong(&s));
+    symbol.n = 0;
+    ck_assert_int_eq(backtest_run(&test, &s, &symbol, 2), ERR_RANGE);
+    s = good;
+    s.path_ns = 0;
+    s.exits.fixed.step = 1;                             /* a literal staircase is its owner's business */
+    s.exits.dist = dec_lit("0.1");
+    ck_assert_ptr_null(backtest_setup_wrong(&s));
+    s.exits.fixed.step = 0;
+    ck_assert_ptr_nonnull(backtest_setup_wrong(&s));
+    s.exits.trailing = false;
+    ck_assert_ptr_null(backtest_setup_wrong(&s));
+}
+END_TEST
+
 TESTS("backtest", a_stopped_long_loses_its_distance_the_slippage_and_both_fees, a_stopped_short_loses_upward,
       a_target_reached_wins_two_units_less_costs, half_goes_at_the_first_target_half_at_the_second_as_one_trade,
       a_bar_that_touches_both_is_stopped, a_gap_through_the_stop_is_filled_at_the_open,
@@ -612,4 +927,11 @@ TESTS("backtest", a_stopped_long_loses_its_distance_the_slippage_and_both_fees, 
       a_signal_of_an_earlier_close_takes_no_rank,
       a_day_that_loses_too_much_stops_everything_until_the_next_one,
       a_gap_beyond_the_liquidation_price_costs_the_margin_and_no_more, later_bars_change_no_figure_of_the_bars_before,
-      a_finer_path_gives_the_signals_of_its_primary_bars, setups_that_would_invent_profit_or_make_no_sense_are_refused)
+      a_finer_path_gives_the_signals_of_its_primary_bars, setups_that_would_invent_profit_or_make_no_sense_are_refused,
+      funding_is_paid_by_what_is_open_when_it_is_settled, a_short_receives_what_a_long_pays,
+      an_entry_on_its_way_is_passed_by, an_entry_may_be_filled_in_parts_and_its_position_is_managed_meanwhile,
+      an_entry_does_not_outlive_a_gap, nothing_is_traded_at_the_prices_of_a_bar_that_is_refused,
+      an_emergency_takes_back_what_rests_and_is_acknowledged_at_the_next_day,
+      an_account_of_many_symbols_keeps_its_books, gamma_refuses_who_does_not_move_with_the_others,
+      a_lost_streak_stops_everything_until_the_next_day, without_a_stop_the_liquidation_price_ends_it,
+      setups_are_refused_for_each_figure_that_makes_no_sense)

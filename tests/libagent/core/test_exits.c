@@ -1,5 +1,6 @@
 /* Exit rules, one by one and on random paths. */
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #define TEST_TIMEOUT 120
@@ -97,17 +98,181 @@ START_TEST(state_saved_as_bytes_goes_on_the_same)
 }
 END_TEST
 
-START_TEST(a_bar_that_raises_the_stop_and_is_wide_counts_as_hit_at_the_first_level)
+static int bar(const char *open, const char *high, const char *low, const char *close)
 {
-    struct exit_bar b = {dec_int(1000), dec_int(1015), dec_int(999), dec_int(1014), BAR, 5};
+    const struct exit_bar b = {D(open), D(high), D(low), D(close), BAR, 5};
+    return exits_bar(&e, &params, &b, out);
+}
+
+START_TEST(in_a_bar_the_stop_that_stands_is_asked_first)
+{
     start(1, 2);
-    ck_assert_int_eq(exits_bar(&e, &params, &b, out), 1);
-    ck_assert(out[0].kind == EXIT_CLOSE && out[0].reason == EXIT_TRAILING_STOP);
-    ck_assert(dec_eq(out[0].price, D("1002.5")));       /* 1,000 + R (1.0 - 0.75) */
-    b.low = dec_int(989);
+    ck_assert(bar("1000", "1030", "989", "1030") == 1 && out[0].reason == EXIT_STOP_LOSS);
+    ck_assert(dec_eq(out[0].price, D("990")));
     start(1, 2);
-    ck_assert(exits_bar(&e, &params, &b, out) == 1 && out[0].reason == EXIT_STOP_LOSS);
-    ck_assert(dec_eq(out[0].price, dec_int(990)));
+    ck_assert(bar("985", "1030", "980", "1030") == 1 && out[0].reason == EXIT_STOP_LOSS);
+    ck_assert(dec_eq(out[0].price, D("985")));          /* a gap: at the open */
+    start(-1, 2);
+    ck_assert(bar("1000", "1011", "970", "970") == 1 && out[0].reason == EXIT_STOP_LOSS);
+    ck_assert(dec_eq(out[0].price, D("1010")));
+}
+END_TEST
+
+START_TEST(in_a_bar_the_best_price_raises_the_stop_and_the_close_may_hit_it)
+{
+    start(1, 2);
+    params.tp1 = false;
+    ck_assert(bar("1000", "1015", "999", "1014") == 1 && out[0].kind == EXIT_MOVE_STOP);
+    ck_assert(dec_eq(out[0].price, D("1007.5")));       /* 1.5 - 0.75 of R */
+    start(1, 2);
+    params.tp1 = false;
+    ck_assert(bar("1000", "1015", "999", "1007.5") == 1 && out[0].reason == EXIT_TRAILING_STOP);
+    ck_assert(out[0].qty == 2 && dec_eq(out[0].price, D("1007.5")));
+    start(-1, 2);
+    params.tp1 = false;
+    ck_assert(bar("1000", "1001", "985", "992.51") == 1 && out[0].reason == EXIT_TRAILING_STOP);
+    ck_assert(dec_eq(out[0].price, D("992.5")));
+}
+END_TEST
+
+START_TEST(in_a_bar_targets_are_filled_at_their_prices_or_at_a_better_open)
+{
+    start(1, 4);
+    ck_assert(bar("1000", "1013", "999", "1012.5") == 2 && out[0].reason == EXIT_TAKE_PROFIT_1);
+    ck_assert(out[0].qty == 2 && dec_eq(out[0].price, D("1012")) && out[1].kind == EXIT_MOVE_STOP);
+    start(1, 4);
+    ck_assert(bar("1000", "1021", "999", "1021") == 2 && out[1].reason == EXIT_TAKE_PROFIT_2);
+    ck_assert(out[0].qty == 2 && out[1].qty == 2 && dec_eq(out[1].price, D("1020")));
+    start(1, 4);
+    ck_assert(bar("1025", "1026", "1024", "1025") == 2 && dec_eq(out[0].price, D("1025")) && dec_eq(out[1].price, D("1025")));
+    start(-1, 1);
+    params.trailing = false;                            /* one lot: only the move to break-even */
+    ck_assert(bar("1000", "1001", "987", "988") == 1 && out[0].kind == EXIT_MOVE_STOP);
+    ck_assert(dec_eq(e.stop, e.break_even));
+    ck_assert_int_eq(bar("988", "989", "987", "988"), 0);
+}
+END_TEST
+
+START_TEST(in_a_bar_without_a_stop_the_excursion_closes_where_it_is_reached)
+{
+    start(1, 2);
+    params.hard_stop = false;
+    ck_assert_int_eq(bar("1000", "1001", "985.01", "990"), 0);
+    ck_assert(bar("1000", "1001", "984", "990") == 1 && out[0].reason == EXIT_MAE_STOP);
+    ck_assert(dec_eq(out[0].price, D("985")));
+    start(-1, 2);
+    params.hard_stop = false;
+    ck_assert(bar("1016", "1017", "1015", "1016") == 1 && out[0].reason == EXIT_MAE_STOP);
+    ck_assert(dec_eq(out[0].price, D("1016")));
+}
+END_TEST
+
+START_TEST(a_bar_closes_by_time_and_volatility_at_its_close_and_bad_ones_change_nothing)
+{
+    start(1, 2);
+    struct exit_bar b = {D("1000"), D("1001"), D("999"), D("1000"), 16 * BAR, 5};
+    ck_assert(exits_bar(&e, &params, &b, out) == 1 && out[0].reason == EXIT_TIME_STOP);
+    ck_assert_int_eq(exits_bar(&e, &params, &b, out), 0);       /* closing */
+    start(1, 2);
+    b.start_ns = BAR;
+    b.atr = 10;
+    ck_assert(exits_bar(&e, &params, &b, out) == 1 && out[0].reason == EXIT_VOLATILITY_STOP);
+    start(1, 2);
+    const struct exits before = e;
+    ck_assert_int_lt(bar("1000", "999", "1001", "1000"), 0);
+    ck_assert_int_lt(bar("1000", "1001", "0", "1000"), 0);
+    ck_assert_int_lt(bar("1000", "1001", "999", "1002"), 0);
+    ck_assert_int_lt(bar("1000", "1001", "999", "998"), 0);
+    ck_assert_int_lt(bar("1002", "1001", "999", "1000"), 0);
+    ck_assert_int_lt(bar("998", "1001", "999", "1000"), 0);
+    ck_assert_mem_eq(&before, &e, sizeof e);
+    memset(&e.p.qty, 0, sizeof e.p.qty);
+    ck_assert_int_eq(bar("1000", "1001", "999", "1000"), 0);
+    ck_assert_int_eq(at(D("980"), 0, 0), 0);
+}
+END_TEST
+
+START_TEST(names_are_those_of_the_table)
+{
+    ck_assert_str_eq(exit_reason_name(EXIT_STOP_LOSS), "STOP_LOSS");
+    ck_assert_str_eq(exit_reason_name(EXIT_NONE), "NONE");
+    ck_assert_str_eq(exit_reason_name(EXIT_REASON_COUNT), "?");
+    ck_assert_str_eq(exit_reason_text(EXIT_EMERGENCY), "emergency stop");
+    ck_assert_str_eq(exit_reason_text(EXIT_REASON_COUNT), "?");
+}
+END_TEST
+
+START_TEST(positions_that_cannot_be_managed_are_refused)
+{
+    start(1, 2);
+    struct exits x = e;
+    struct pnl none = {.qty = 0}, out_of_it = pos;
+    struct contract_terms odd = terms;
+    odd.tick = dec_zero();
+    ck_assert_int_lt(exits_open(&x, &params, &terms, &pos, 0, D("990"), 5, 0, BAR), 0);
+    ck_assert_int_lt(exits_open(&x, &params, &terms, &pos, FORMULA_LEVERAGE_MAX + 1, D("990"), 5, 0, BAR), 0);
+    ck_assert_int_lt(exits_open(&x, &params, &terms, &pos, 5, D("990"), 5, 0, 0), 0);
+    ck_assert_int_lt(exits_open(&x, &params, &terms, &pos, 5, D("990"), 0, 0, BAR), 0);
+    ck_assert_int_lt(exits_open(&x, &params, &terms, &pos, 5, D("990"), INFINITY, 0, BAR), 0);
+    ck_assert_int_lt(exits_open(&x, &params, &terms, &pos, 5, D("990"), NAN, 0, BAR), 0);
+    ck_assert_int_lt(exits_open(&x, &params, &terms, &pos, 5, dec_zero(), 5, 0, BAR), 0);
+    ck_assert_int_lt(exits_open(&x, &params, &odd, &pos, 5, D("990"), 5, 0, BAR), 0);
+    ck_assert_int_lt(exits_open(&x, &params, &terms, &pos, 5, D("1000"), 5, 0, BAR), 0);   /* not on the losing side */
+    ck_assert_int_lt(exits_open(&x, &params, &terms, &none, 5, D("990"), 5, 0, BAR), 0);
+    ck_assert_mem_eq(&x, &e, sizeof x);
+    out_of_it.entry_px = D("1e-30");
+    ck_assert_int_lt(exits_update(&x, &params, &out_of_it), 0);
+    ck_assert_mem_eq(&x, &e, sizeof x);
+}
+END_TEST
+
+START_TEST(funding_paid_moves_the_break_even)
+{
+    start(1, 2);
+    const dec_t before = e.break_even;
+    ck_assert_int_eq(pnl_funding(&pos, D("0.2")), 0);       /* 1 of each unit */
+    ck_assert_int_eq(exits_update(&e, &params, &pos), 0);
+    ck_assert(dec_cmp(dec_sub(e.break_even, before), D("0.99")) > 0 && dec_cmp(dec_sub(e.break_even, before), D("1.02")) < 0);
+}
+END_TEST
+
+START_TEST(a_literal_staircase_replaces_the_shares)
+{
+    start(1, 2);
+    params.fixed = (struct staircase){.act = 100, .step = 50, .dist = 30};
+    params.tp1 = false;
+    ck_assert_int_eq(exits_update(&e, &params, &pos), 0);
+    ck_assert(at(D("1003"), 0, 0) == 1 && out[0].kind == EXIT_MOVE_STOP);
+    ck_assert(dec_eq(out[0].price, D("1002.4")));           /* 1.5 % ROI at 5x, less 0.3 */
+}
+END_TEST
+
+START_TEST(what_rests_at_the_venue_is_left_to_it)
+{
+    start(1, 4);
+    e.venue_stop = e.venue_tp1 = e.venue_tp2 = 1;
+    params.trailing = params.mae = false;
+    ck_assert_int_eq(at(D("985"), 0, 0), 0);
+    ck_assert(at(D("1012"), 0, 0) == 1 && out[0].reason == EXIT_BREAK_EVEN);    /* the lots are the venue's */
+    ck_assert_int_eq(at(D("1025"), 0, 0), 0);
+}
+END_TEST
+
+START_TEST(a_close_leaves_out_what_the_first_target_already_asked_for)
+{
+    start(1, 5);
+    params.trailing = params.mae = false;
+    ck_assert(at(D("1012"), 0, 0) == 2 && out[1].qty == 2);
+    ck_assert(at(D("1020"), 0, 0) == 1 && out[0].qty == 3);
+    start(1, 5);
+    params.trailing = false;
+    ck_assert_int_eq(at(D("1012"), 0, 0), 2);
+    ck_assert_int_eq(pnl_fill(&pos, -1, 2, D("1012"), dec_zero(), D("0.1")), 0);
+    ck_assert_int_eq(exits_update(&e, &params, &pos), 0);
+    ck_assert_int_eq(e.tp1_asked, 0);
+    ck_assert_int_eq(pnl_fill(&pos, -1, 3, D("1012"), dec_zero(), D("0.1")), 0);
+    ck_assert_int_eq(exits_update(&e, &params, &pos), 0);       /* nothing left */
+    ck_assert_int_eq(at(D("980"), 1, 5), 0);
 }
 END_TEST
 
@@ -150,5 +315,12 @@ END_TEST
 TESTS("exits", hard_stop_closes_everything_once_until_reopened,
       tp1_closes_half_of_the_lots_and_moves_the_stop_to_break_even,
       time_volatility_and_excursion_close_at_their_limits, state_saved_as_bytes_goes_on_the_same,
-      a_bar_that_raises_the_stop_and_is_wide_counts_as_hit_at_the_first_level,
+      in_a_bar_the_stop_that_stands_is_asked_first,
+      in_a_bar_the_best_price_raises_the_stop_and_the_close_may_hit_it,
+      in_a_bar_targets_are_filled_at_their_prices_or_at_a_better_open,
+      in_a_bar_without_a_stop_the_excursion_closes_where_it_is_reached,
+      a_bar_closes_by_time_and_volatility_at_its_close_and_bad_ones_change_nothing, names_are_those_of_the_table,
+      positions_that_cannot_be_managed_are_refused, funding_paid_moves_the_break_even,
+      a_literal_staircase_replaces_the_shares, what_rests_at_the_venue_is_left_to_it,
+      a_close_leaves_out_what_the_first_target_already_asked_for,
       stops_never_loosen_on_either_side_on_100000_random_paths)

@@ -107,7 +107,90 @@ START_TEST(a_position_folds_its_fills_to_the_net_result)
 }
 END_TEST
 
+START_TEST(levels_without_lots_and_an_empty_book_fill_nothing)
+{
+    struct book_level b[2] = {{dec_int(100), 0}, {dec_int(99), 3}};
+    struct fill_walk w;
+    const dec_t limit = dec_int(100);
+    fill_take(b, 2, -1, 2, NULL, &w, NULL);
+    ck_assert(w.qty == 2 && w.parts == 1);
+    eq(w.worst_px, dec_int(99));
+    fill_take(b, 2, -1, 2, &limit, &w, NULL);
+    ck_assert(w.qty == 0 && w.parts == 0);
+    eq(w.worst_px, dec_zero());
+    fill_take(NULL, 0, 1, 5, NULL, &w, NULL);
+    ck_assert_int_eq(w.qty, 0);
+}
+END_TEST
+
+START_TEST(cancellations_shorten_the_queue_and_arrivals_do_not_lengthen_it)
+{
+    struct fill_resting r = {.leaves = 5, .ahead = 10};
+    fill_resting_depth(&r, 12);
+    ck_assert_int_eq(r.ahead, 10);
+    fill_resting_depth(&r, 4);
+    ck_assert_int_eq(r.ahead, 4);
+    fill_resting_depth(&r, -1);
+    ck_assert_int_eq(r.ahead, 0);
+    ck_assert_int_eq(fill_resting_trade(&r, 1, dec_int(100), dec_int(100), 99), 5);
+}
+END_TEST
+
+START_TEST(margins_that_make_no_sense_are_refused)
+{
+    dec_t px = dec_int(7), e = dec_int(100), n = dec_int(1), w = dec_int(20), r = D("0.005");
+    ck_assert_int_lt(fill_liquidation(1, dec_zero(), n, w, r, r, &px), 0);
+    ck_assert_int_lt(fill_liquidation(1, e, dec_zero(), w, r, r, &px), 0);
+    ck_assert_int_lt(fill_liquidation(1, e, n, w, D("-0.1"), r, &px), 0);
+    ck_assert_int_lt(fill_liquidation(1, e, n, w, r, D("-0.1"), &px), 0);
+    ck_assert_int_lt(fill_liquidation(1, e, n, w, D("0.5"), D("0.5"), &px), 0);
+    ck_assert_int_lt(fill_bankruptcy(1, dec_zero(), n, w, &px), 0);
+    ck_assert_int_lt(fill_bankruptcy(1, e, dec_int(-1), w, &px), 0);
+    eq(px, dec_int(7));
+    fill_liquidation(1, e, n, dec_int(200), r, r, &px);
+    eq(px, dec_zero());                         /* more margin than value */
+    fill_liquidation(-1, e, n, w, r, r, &px);
+    near(px, "118.8119", 4);                    /* 120 / 1.01 */
+    fill_bankruptcy(1, e, n, dec_int(200), &px);
+    eq(px, dec_zero());
+    fill_bankruptcy(-1, e, n, w, &px);
+    eq(px, dec_int(120));
+    ck_assert(fill_liquidated(-1, e, n, w, r, r, D("118.82")) && !fill_liquidated(-1, e, n, w, r, r, D("118.81")));
+    struct fill_margin_old m = {.side = 1, .entry = e, .n = dec_zero()};
+    ck_assert_int_lt(fill_margin_old_calc(&m), 0);
+    m = (struct fill_margin_old){.side = -1, .entry = e, .n = n, .mmr = r, .pos_init = w, .funding = D("-0.001")};
+    ck_assert_int_eq(fill_margin_old_calc(&m), 0);
+    eq(m.bankrupt, dec_int(120));
+    eq(m.pos_maint, D("0.5"));                  /* received funding needs no margin */
+}
+END_TEST
+
+START_TEST(a_short_gains_when_prices_fall_and_nothing_open_has_no_figures)
+{
+    struct pnl p = {0};
+    dec_t m = D("0.001"), be = dec_int(7);
+    eq(pnl_unrealised(&p, dec_int(100)), dec_zero());
+    eq(pnl_exit_px(&p), dec_zero());
+    ck_assert_int_lt(pnl_break_even(&p, D("0.0006"), D("0.0002"), D("0.1"), &be), 0);
+    ck_assert_int_lt(pnl_funding(&p, D("0.1")), 0);
+    ck_assert_int_lt(pnl_fill(&p, -1, 0, dec_int(100), dec_zero(), m), 0);
+    ck_assert_int_lt(pnl_fill(&p, -1, 1, dec_zero(), dec_zero(), m), 0);
+    ck_assert_int_lt(pnl_fill(&p, -1, 1, dec_int(100), dec_zero(), dec_zero()), 0);
+    ck_assert(p.side == 0 && p.entered_qty == 0);
+    ck_assert_int_eq(pnl_fill(&p, -1, 10, dec_int(50000), D("0.1"), m), 0);
+    ck_assert_int_lt(pnl_fill(&p, -1, 10, dec_int(50000), D("0.1"), D("0.01")), 0);     /* another contract */
+    eq(pnl_unrealised(&p, dec_int(49900)), dec_int(1));
+    ck_assert_int_eq(pnl_break_even(&p, D("0.0006"), D("0.0002"), D("0.1"), &be), 0);
+    ck_assert(dec_lt(be, dec_int(50000)));
+    ck_assert_int_eq(pnl_fill(&p, 1, 10, dec_int(49900), D("0.3"), m), 0);
+    eq(pnl_net(&p), D("0.6"));
+    ck_assert_int_lt(pnl_break_even(&p, D("0.0006"), D("0.0002"), D("0.1"), &be), 0);
+}
+END_TEST
+
 TESTS("fill", published_margin_samples_are_reproduced, present_liquidation_rule_gives_the_documented_example,
       a_taker_walks_the_book_within_its_limit,
       a_resting_order_fills_only_when_the_market_trades_to_or_through_it_in_queue_order,
-      a_position_folds_its_fills_to_the_net_result)
+      a_position_folds_its_fills_to_the_net_result, levels_without_lots_and_an_empty_book_fill_nothing,
+      cancellations_shorten_the_queue_and_arrivals_do_not_lengthen_it, margins_that_make_no_sense_are_refused,
+      a_short_gains_when_prices_fall_and_nothing_open_has_no_figures)
