@@ -49,7 +49,7 @@ truth .orders[-1].side = (if .orders[-1].side == "buy" then "sell" else "buy" en
 truth del(.orders[0])
 truth (.positions[] | select(.open) | .size) += 1
 truth (.positions[] | select(.open) | .openPrice) += "1"
-truth (.positions[] | select(.open) | .upnl) |= (. + (if test("[.]") then "1" else ".1" end))
+truth (first(.positions[] | select(.open)) | .upnl) |= (. + (if test("[.]") then "1" else ".1" end))
 truth (.positions[] | select(.open | not) | .fees) += "1"
 truth (.positions[] | select(.open | not) | .closePrice) += "1"
 orders del(.[0])
