@@ -10,6 +10,7 @@
  * I3  A connection is in its server's list until libuv has closed it; only on_closed frees it.
  * I4  After `finish` nothing more is written; input is thrown away until the client closes (a close with
  *     unread input would reset the connection and could destroy the answer on its way).
+ * I5  Frames of a turn of the loop go out together at its end, in their order; HTTP answers at once.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +32,7 @@
 #define HTTP_OUT_MAX  (1 << 20)     /* of answers not taken: no further request is read */
 #define SWEEP_MS      1000
 #define SWITCHING     101
+#define WRITE_MAX     64            /* texts in one write */
 
 struct ws_text {
     int refs;
@@ -38,11 +40,11 @@ struct ws_text {
     char data[];
 };
 
-struct out {
+struct out {                        /* one write of several texts */
     uv_write_t uv;
     struct ws_conn *conn;
-    struct ws_text *text;
-    struct out *next;               /* while held */
+    size_t n;
+    struct ws_text *text[];
 };
 
 struct server_request {
@@ -51,7 +53,10 @@ struct server_request {
 };
 
 struct server {
-    uv_tcp_t tcp;
+    uv_tcp_t *tcp;                  /* bound; NULL at the end */
+    bool refusing;                  /* ... but not listening */
+    uv_prepare_t *flush;            /* before the loop waits */
+    bool dirty;                     /* a WebSocket has frames waiting for that */
     struct loop *loop;
     struct server_def def;
     struct loop_timer *sweep;
@@ -68,14 +73,14 @@ struct ws_conn {
     struct ws_conn *prev, *next;
     struct server_request *req;
     bool busy, processing, reading, eof, closing, finishing, shut;
-    bool is_ws, opening, close_sent, pinged;
+    bool is_ws, opening, close_sent, pinged, muted;
     int64_t due_ms;                 /* late then, see is_late */
     int64_t heard_ms;
     int64_t stall_ms;               /* late then, if queue_seen bytes are still waiting */
     size_t queue_seen;
     struct wsframe frame;
-    struct out *held, **held_end;   /* frames written inside on_ws_open, behind the 101 */
-    size_t held_bytes;
+    struct ws_text **held;          /* frames of this turn, or of on_ws_open: behind the 101 */
+    size_t n_held, cap_held, held_bytes;
     void *user;
     uv_shutdown_t shutdown;
     size_t in_at, in_len;
@@ -83,6 +88,7 @@ struct ws_conn {
 };
 
 static void process(struct ws_conn *c);
+static void flush_held(struct ws_conn *c);
 
 static int64_t now_ms(const struct ws_conn *c)
 {
@@ -93,14 +99,9 @@ static int64_t now_ms(const struct ws_conn *c)
 
 static void drop_held(struct ws_conn *c)
 {
-    while (c->held != NULL) {
-        struct out *o = c->held;
-        c->held = o->next;
-        ws_text_destroy(&o->text);
-        free(o);
-    }
-    c->held_end = &c->held;
-    c->held_bytes = 0;
+    for (size_t i = 0; i < c->n_held; i++)
+        ws_text_destroy(&c->held[i]);
+    c->n_held = c->held_bytes = 0;
 }
 
 static void request_destroy(struct server_request **req)
@@ -137,11 +138,12 @@ static void on_closed(uv_handle_t *h)
         s->counts.conns--;
     }
     drop_held(c);
+    free(c->held);
     wsframe_fini(&c->frame);
     free(c);
 }
 
-static void conn_close(struct ws_conn *c)
+static void conn_end(struct ws_conn *c, bool reset)
 {
     if (c->closing)
         return;
@@ -151,7 +153,13 @@ static void conn_close(struct ws_conn *c)
     else
         request_destroy(&c->req);
     c->req = NULL;
-    uv_close((uv_handle_t *)&c->tcp, on_closed);
+    if (!reset || uv_tcp_close_reset(&c->tcp, on_closed) != 0)
+        uv_close((uv_handle_t *)&c->tcp, on_closed);
+}
+
+static void conn_close(struct ws_conn *c)
+{
+    conn_end(c, false);
 }
 
 static void on_shutdown(uv_shutdown_t *r, int status)
@@ -167,10 +175,11 @@ static void finish(struct ws_conn *c)
 {
     if (c->finishing || c->closing)
         return;
+    flush_held(c);
     c->finishing = true;
     c->due_ms = now_ms(c) + c->server->def.slow_ms;
     c->shutdown.data = c;
-    if (uv_shutdown(&c->shutdown, (uv_stream_t *)&c->tcp, on_shutdown) < 0)
+    if (!c->closing && uv_shutdown(&c->shutdown, (uv_stream_t *)&c->tcp, on_shutdown) < 0)
         conn_close(c);
 }
 
@@ -213,12 +222,19 @@ static bool output_full(const struct ws_conn *c)
     return uv_stream_get_write_queue_size((const uv_stream_t *)&c->tcp) > HTTP_OUT_MAX;
 }
 
+static void out_destroy(struct out **o)
+{
+    for (size_t i = 0; i < (*o)->n; i++)
+        ws_text_destroy(&(*o)->text[i]);
+    free(*o);
+    *o = NULL;
+}
+
 static void on_written(uv_write_t *w, int status)
 {
     struct out *o = w->data;
     struct ws_conn *c = o->conn;
-    ws_text_destroy(&o->text);
-    free(o);
+    out_destroy(&o);
     if (c->closing)
         return;
     if (status < 0) {
@@ -229,48 +245,67 @@ static void on_written(uv_write_t *w, int status)
     }
 }
 
-static void start_write(struct ws_conn *c, struct out *o)
+/* Takes over a reference of each. */
+static void start_write(struct ws_conn *c, struct ws_text *const *text, size_t n)
 {
-    uv_buf_t buf = uv_buf_init(o->text->data, (unsigned)o->text->len);
+    uv_buf_t bufs[WRITE_MAX];
+    struct out *o = malloc(sizeof *o + n * sizeof *text);
+    must(o != NULL);
+    *o = (struct out){.conn = c, .n = n};
+    for (size_t i = 0; i < n; i++) {
+        o->text[i] = text[i];
+        bufs[i] = uv_buf_init(text[i]->data, (unsigned)text[i]->len);
+    }
     o->uv.data = o;
-    if (uv_write(&o->uv, (uv_stream_t *)&c->tcp, &buf, 1, on_written) == 0)
+    if (uv_write(&o->uv, (uv_stream_t *)&c->tcp, bufs, (unsigned)n, on_written) == 0)
         return;
-    ws_text_destroy(&o->text);
-    free(o);
+    out_destroy(&o);
     conn_close(c);
+}
+
+/* Frames wait for the end of the turn: all of a connection's then cost one system call. */
+static void hold(struct ws_conn *c, struct ws_text *t)
+{
+    if (c->n_held == c->cap_held) {
+        c->cap_held = c->cap_held ? c->cap_held * 2 : 16;
+        c->held = realloc(c->held, c->cap_held * sizeof(struct ws_text *));
+        must(c->held != NULL);
+    }
+    c->held[c->n_held++] = t;
+    c->held_bytes += t->len;
+    c->server->dirty = true;
 }
 
 /* Takes over one reference. */
 static void conn_write(struct ws_conn *c, struct ws_text *t)
 {
-    struct out *o = calloc(1, sizeof *o);
-    must(o != NULL);
-    o->conn = c;
-    o->text = t;
-    if (!c->opening) {
-        start_write(c, o);
-        return;
-    }
-    *c->held_end = o;
-    c->held_end = &o->next;
-    c->held_bytes += t->len;
+    if (!c->is_ws)
+        start_write(c, &t, 1);
+    else if (!c->muted)
+        hold(c, t);
+    else
+        ws_text_destroy(&t);
 }
 
 static void flush_held(struct ws_conn *c)
 {
-    struct out *o = c->held;
-    c->held = NULL;
-    drop_held(c);
-    while (o != NULL) {
-        struct out *next = o->next;
-        if (c->closing) {
-            ws_text_destroy(&o->text);
-            free(o);
-        } else {
-            start_write(c, o);
-        }
-        o = next;
+    for (size_t i = 0, n; i < c->n_held && !c->closing; i += n) {
+        n = c->n_held - i < WRITE_MAX ? c->n_held - i : WRITE_MAX;
+        start_write(c, c->held + i, n);
+        memset(c->held + i, 0, n * sizeof(struct ws_text *));
     }
+    drop_held(c);
+}
+
+static void on_flush(uv_prepare_t *h)
+{
+    struct server *s = h->data;
+    if (!s->dirty)
+        return;
+    s->dirty = false;
+    for (struct ws_conn *c = s->conns; c != NULL; c = c->next)
+        if (c->n_held > 0 && !c->opening)
+            flush_held(c);
 }
 
 /* ---- answers ---- */
@@ -377,6 +412,26 @@ void server_reply(struct server_request *req, int status, const char *content_ty
         process(c);
 }
 
+void server_reply_raw(struct server_request *req, const void *bytes, size_t len, bool reset)
+{
+    struct ws_conn *c = req->conn;
+    if (c != NULL) {
+        must(c->busy && c->req == req);
+        struct ws_text *t = text_alloc(len);
+        memcpy(t->data, bytes, len);
+        conn_write(c, t);
+        if (!c->closing) {
+            c->busy = false;
+            c->req = NULL;
+        }
+        if (!reset)
+            finish(c);
+        else
+            conn_end(c, true);
+    }
+    request_destroy(&req);
+}
+
 const char *server_method(const struct server_request *req)
 {
     return req->http.method;
@@ -400,7 +455,28 @@ const char *server_body(const struct server_request *req, size_t *ret_len)
 
 /* ---- WebSocket ---- */
 
+struct ws_text *ws_text_dup(struct ws_text *t)
+{
+    t->refs++;
+    return t;
+}
+
+/* Is the text kept by the owner's hook? */
+static bool is_taken(struct ws_conn *c, struct ws_text *t)
+{
+    const struct server_def *def = &c->server->def;
+    const size_t small = (uint8_t)t->data[1], head = small < 126 ? 2 : small == 126 ? 4 : 10;
+    return def->on_ws_send != NULL &&
+           def->on_ws_send(def->arg, c, t, t->data + head, t->len - head);
+}
+
 void ws_conn_send_shared(struct ws_conn *c, struct ws_text *t)
+{
+    if (!c->closing && !c->finishing && !c->close_sent && !is_taken(c, t))
+        ws_conn_send_now(c, t);
+}
+
+void ws_conn_send_now(struct ws_conn *c, struct ws_text *t)
 {
     if (c->closing || c->finishing || c->close_sent)
         return;
@@ -444,6 +520,16 @@ void ws_conn_set_user(struct ws_conn *c, void *user)
 void *ws_conn_user(const struct ws_conn *c)
 {
     return c->user;
+}
+
+void ws_conn_cut(struct ws_conn *c)
+{
+    conn_close(c);
+}
+
+void ws_conn_mute(struct ws_conn *c)
+{
+    c->muted = true;
 }
 
 size_t ws_conn_queued(const struct ws_conn *c)
@@ -510,8 +596,9 @@ static void accept_ws(struct ws_conn *c)
              "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n", accept);
     request_destroy(&c->req);
     c->heard_ms = now_ms(c);
+    c->is_ws = false;                   /* the handshake is no frame: before them, and at once */
     write_answer(c, &(struct answer){.status = SWITCHING, .headers = headers, .connection = ""});
-    flush_held(c);
+    c->is_ws = true;
 }
 
 static void upgrade(struct ws_conn *c)
@@ -650,6 +737,8 @@ static void on_read(uv_stream_t *h, ssize_t n, const uv_buf_t *buf)
     }
     c->heard_ms = now_ms(c);
     c->pinged = false;
+    if (c->muted)
+        return;
     c->in_len += (size_t)n;
     process(c);
 }
@@ -663,7 +752,6 @@ static void on_connection(uv_stream_t *h, int status)
     must(c != NULL);
     must(uv_tcp_init(h->loop, &c->tcp) == 0);
     c->tcp.data = c;
-    c->held_end = &c->held;
     int err = uv_accept(h, (uv_stream_t *)&c->tcp);
     if (err < 0 || s->counts.conns >= SERVER_CONNS_MAX) {
         s->counts.conns_refused += err == 0;
@@ -695,6 +783,8 @@ static bool is_stalled(struct ws_conn *c, size_t queue, int64_t now)
 
 static bool is_late(struct ws_conn *c, int64_t now)
 {
+    if (c->muted)
+        return false;
     const int64_t idle_ms = c->server->def.idle_ms;
     const size_t queue = uv_stream_get_write_queue_size((const uv_stream_t *)&c->tcp);
     if (queue > 0)
@@ -724,25 +814,53 @@ static void sweep(void *arg)
 
 /* ---- the server ---- */
 
-static void on_server_closed(uv_handle_t *h)
+static void on_handle_closed(uv_handle_t *h)
 {
-    free(h->data);
+    free(h);
 }
 
-static int listen_on(struct server *s, uint16_t port)
+static void close_port(struct server *s)
+{
+    if (s->tcp != NULL)
+        uv_close((uv_handle_t *)s->tcp, on_handle_closed);
+    s->tcp = NULL;
+}
+
+/* A socket of its own for this port, bound: nobody else can have it. */
+static int open_port(struct server *s, uint16_t port)
 {
     struct sockaddr_in at;
+    close_port(s);
+    s->tcp = calloc(1, sizeof *s->tcp);
+    must(s->tcp != NULL && uv_tcp_init(loop_uv(s->loop), s->tcp) == 0);
+    s->tcp->data = s;
     must(uv_ip4_addr("127.0.0.1", port, &at) == 0);
-    int err = uv_tcp_bind(&s->tcp, (const struct sockaddr *)&at, 0);
+    return uv_tcp_bind(s->tcp, (const struct sockaddr *)&at, 0);
+}
+
+static int start_listening(struct server *s)
+{
+    struct sockaddr_in at;
+    int len = sizeof at, err = uv_listen((uv_stream_t *)s->tcp, BACKLOG, on_connection);
     if (err == 0)
-        err = uv_listen((uv_stream_t *)&s->tcp, BACKLOG, on_connection);
-    int len = sizeof at;
-    if (err == 0)
-        err = uv_tcp_getsockname(&s->tcp, (struct sockaddr *)&at, &len);
+        err = uv_tcp_getsockname(s->tcp, (struct sockaddr *)&at, &len);
     if (err != 0)
         return err == UV_EADDRINUSE ? ERR_BUSY : ERR_IO;
     s->port = ntohs(at.sin_port);
     return ERR_OK;
+}
+
+int server_refuse(struct server *s, bool on)
+{
+    if (on == s->refusing)
+        return ERR_OK;
+    s->refusing = on;
+    if (!on)
+        return start_listening(s);
+    for (struct ws_conn *c = s->conns; c != NULL; c = c->next)
+        if (!c->is_ws)
+            conn_end(c, true);
+    return open_port(s, s->port) == 0 ? ERR_OK : ERR_IO;
 }
 
 int server_new(struct loop *l, const struct server_def *def, struct server **ret)
@@ -755,12 +873,15 @@ int server_new(struct loop *l, const struct server_def *def, struct server **ret
         s->def.slow_ms = SERVER_SLOW_MS;
     if (s->def.idle_ms == 0)
         s->def.idle_ms = SERVER_IDLE_MS;
-    must(uv_tcp_init(loop_uv(l), &s->tcp) == 0);
-    s->tcp.data = s;
     int64_t every = (s->def.slow_ms < s->def.idle_ms ? s->def.slow_ms : s->def.idle_ms) / 4;
     every = every > SWEEP_MS ? SWEEP_MS : every < 1 ? 1 : every;
     s->sweep = loop_timer_new(l, every, every, false, sweep, s);
-    int err = listen_on(s, def->port);
+    s->flush = calloc(1, sizeof *s->flush);
+    must(s->flush != NULL && uv_prepare_init(loop_uv(l), s->flush) == 0 &&
+         uv_prepare_start(s->flush, on_flush) == 0);
+    s->flush->data = s;
+    uv_unref((uv_handle_t *)s->flush);
+    int err = open_port(s, def->port) == 0 ? start_listening(s) : ERR_IO;
     if (err < 0)
         server_destroy(&s);
     else
@@ -794,5 +915,7 @@ void server_destroy(struct server **s)
         tell_ws_closed(c);
         c->server = NULL;
     }
-    uv_close((uv_handle_t *)&gone->tcp, on_server_closed);
+    uv_close((uv_handle_t *)gone->flush, on_handle_closed);
+    close_port(gone);
+    free(gone);
 }

@@ -41,6 +41,9 @@ struct server_def {
     int  (*on_ws_open)(void *arg, struct ws_conn *c, const struct server_request *req);
     void (*on_ws_text)(void *arg, struct ws_conn *c, const char *text, size_t len);
     void (*on_ws_close)(void *arg, struct ws_conn *c);
+    /* Each text on its way out, before it is queued; true: it is the owner's now, who may send it, or
+     * others, with ws_conn_send_now.  Usually NULL. */
+    bool (*on_ws_send)(void *arg, struct ws_conn *c, struct ws_text *t, const char *text, size_t len);
     void *arg;
 };
 
@@ -71,11 +74,25 @@ void server_reply(struct server_request *req, int status, const char *content_ty
  * would pass its bound is dropped (on_ws_close comes later, never inside this call). */
 void ws_conn_send(struct ws_conn *c, const char *text, size_t len);
 void ws_conn_send_shared(struct ws_conn *c, struct ws_text *t);     /* keeps its own reference */
+void ws_conn_send_now(struct ws_conn *c, struct ws_text *t);        /* the same, past on_ws_send */
 struct ws_text *ws_text_new(const char *text, size_t len);
+struct ws_text *ws_text_dup(struct ws_text *t); /* one more reference */
 void ws_text_destroy(struct ws_text **t);       /* drops the caller's reference */
 void ws_conn_close(struct ws_conn *c, int code, const char *reason);    /* the close handshake */
 void ws_conn_set_user(struct ws_conn *c, void *user);
 void *ws_conn_user(const struct ws_conn *c);
 size_t ws_conn_queued(const struct ws_conn *c); /* bytes not yet taken by the kernel */
+
+/* ---- what a server does when it is broken: for servers that clients are tested with ---- */
+
+/* On: the host refuses connections to the port, those of HTTP are reset, those of WebSocket go on.  Off:
+ * served again.  ERR_IO: the port cannot be listened to. */
+int  server_refuse(struct server *s, bool on);
+/* As server_reply, but these very bytes, and then the end of the connection: reset, or after the bytes. */
+void server_reply_raw(struct server_request *req, const void *bytes, size_t len, bool reset);
+/* End it without a close frame; on_ws_close comes later. */
+void ws_conn_cut(struct ws_conn *c);
+/* From now on nothing is sent, what comes is thrown away, and silence has no limit. */
+void ws_conn_mute(struct ws_conn *c);
 
 #endif

@@ -1,7 +1,8 @@
 /* account - position arithmetic: isolated margin, one-way, linear contracts.
  *
- * Formulas: kucoin-futures 11.4 and 11.5, the rule since May 2025 (no reserved closing fee), with the
- * liquidation fee rate = taker rate.  Shares of cost and margin are rounded to 12 places and the
+ * Formulas: kucoin-futures 11.4 and 11.5.  The rule since 22 May 2025: no closing fee is held back, and
+ * maintenance is of the value at mark, with the liquidation fee.  The rule before it: maintenance of the
+ * entry value, with the closing fee held back and the funding that the position would pay.  Shares of cost and margin are rounded to 12 places and the
  * remainder stays in the position, so that nothing is lost: over a position's life gross profit =
  * sum of sales - sum of buys, to the last digit.
  * Threads: pure functions of their arguments.
@@ -13,17 +14,26 @@
 
 /* 1/leverage to 10 places. */
 dec_t margin_rate(int leverage);
-/* Margin an opening order reserves: value x (1/leverage + taker rate). */
-dec_t margin_order(const struct contract *c, int64_t lots, int64_t px, int leverage);
+struct margin_rule {
+    bool before_2025;
+    dec_t liquidation_fee;      /* rate; the rule since then only */
+};
+/* Margin an opening order reserves: value x (1/leverage + taker rate), before 2025 also the closing fee. */
+dec_t margin_order(const struct margin_rule *r, const struct contract *c, int64_t lots, int64_t px,
+                   int leverage);
 dec_t position_margin(const struct position *p);
 
 /* Add lots in the position's direction (or to none). */
-void position_add(struct position *p, const struct contract *c, int side, int64_t lots, int64_t px,
-                  int leverage);
+void position_add(const struct margin_rule *r, struct position *p, const struct contract *c, int side,
+                  int64_t lots, int64_t px, int leverage);
 /* Take lots (<= |qty|) out at px; the gross profit. */
 dec_t position_reduce(struct position *p, const struct contract *c, int64_t lots, int64_t px);
-void position_show(const struct position *p, const struct contract *c, dec_t mark,
-                   struct position_view *ret);
-bool position_liquidates(const struct position *p, const struct contract *c, dec_t mark);
+/* funding: the rate of the running period. */
+void position_show(const struct margin_rule *r, const struct position *p, const struct contract *c, dec_t mark,
+                   dec_t funding, struct position_view *ret);
+bool position_liquidates(const struct margin_rule *r, const struct position *p, const struct contract *c,
+                         dec_t mark, dec_t funding);
+/* available and equity of a wallet whose other members are set. */
+void wallet_sum(struct wallet *w);
 
 #endif

@@ -8,6 +8,7 @@
 #include "proto/err.h"
 
 #include "deploy/paper/admin.h"
+#include "deploy/paper/gate.h"
 #include "deploy/paper/push.h"
 #include "deploy/paper/view.h"
 
@@ -163,16 +164,27 @@ static int contract(struct venue *v, struct jw *w, const json_t *body)
     int sym = strcmp(symbol, "*") == 0 ? -1 : contract_find(symbol);
     if (strcmp(symbol, "*") != 0 && (sym < 0 || !engine_listed(v->engine, sym)))
         return error(w, 400, "symbol: no such contract here");
-    while (status <= CONTRACT_CANCEL_ONLY &&
+    while (status < CONTRACT_STATUSES &&
            strcmp(name, contract_status_name((enum contract_status)status)) != 0)
         status++;
-    if (status > CONTRACT_CANCEL_ONLY)
-        return error(w, 400, "status must be Open, Paused or CancelOnly");
+    if (status == CONTRACT_STATUSES)
+        return error(w, 400, "status must be Open, Paused, CancelOnly or Closed");
     engine_set_status(v->engine, sym, (enum contract_status)status);
     jw_open(w, NULL, '{');
     jw_str(w, "symbol", symbol);
     jw_str(w, "status", name);
     jw_close(w, '}');
+    return 200;
+}
+
+static int switch_fault(struct venue *v, struct jw *w, json_t *body)
+{
+    struct fault_set s;
+    char why[FAULTS_WHY_MAX];
+    if (faults_request(body, &s, why) != ERR_OK)
+        return error(w, 400, why);
+    gate_switch(v->gate, &s);
+    faults_show(gate_faults(v->gate), w, mono_now().ns);
     return 200;
 }
 
@@ -203,6 +215,7 @@ static void stats(struct venue *v, struct jw *w)
     jw_int(w, "orders", (int64_t)engine_n_orders(v->engine));
     jw_int(w, "fills", (int64_t)engine_n_fills(v->engine));
     jw_int(w, "closed_positions", (int64_t)engine_n_closed(v->engine));
+    jw_int(w, "faults", v->gate != NULL ? faults_bitten(gate_faults(v->gate)) : 0);
     jw_close(w, '}');
 }
 
@@ -212,10 +225,12 @@ static int get(struct venue *v, const char *path, const char *query, struct jw *
         truth(v, w, strncmp(query, "account=", 8) == 0 ? query + 8 : NULL);
     else if (strcmp(path, "/admin/clock") == 0)
         clock_mapping(v, w);
+    else if (strcmp(path, "/admin/faults") == 0 && v->gate != NULL)
+        faults_show(gate_faults(v->gate), w, mono_now().ns);
     else if (strcmp(path, "/admin/stats") == 0)
         stats(v, w);
     else
-        return error(w, 404, "there are /admin/truth, /admin/contract, /admin/clock, /admin/stats");
+        return error(w, 404, "there are /admin/truth, contract, clock, stats, faults");
     return 200;
 }
 
@@ -230,12 +245,13 @@ int admin_answer(struct venue *v, const char *method, const char *target, const 
     path[n] = '\0';
     if (strcmp(method, "GET") == 0)
         return get(v, path, target[n] == '?' ? target + n + 1 : "", ret);
-    if (strcmp(method, "POST") != 0 || strcmp(path, "/admin/contract") != 0)
-        return error(ret, 405, "GET /admin/truth, clock, stats; POST /admin/contract");
+    bool faults = strcmp(path, "/admin/faults") == 0 && v->gate != NULL;
+    if (strcmp(method, "POST") != 0 || (strcmp(path, "/admin/contract") != 0 && !faults))
+        return error(ret, 405, "GET /admin/truth, clock, stats, faults; POST /admin/contract, faults");
     json_t *json = NULL;
     if (codec_load(body, len, &json) != ERR_OK)
         return error(ret, 400, "the body is no JSON");
-    int status = contract(v, ret, json);
+    int status = faults ? switch_fault(v, ret, json) : contract(v, ret, json);
     json_decref(json);
     if (v->wake != NULL)
         v->wake(v->wake_arg);

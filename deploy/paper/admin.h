@@ -6,6 +6,10 @@
  *   POST /admin/contract  {"symbol": "XBTUSDTM" or "*", "status": "Open" | "Paused" | "CancelOnly"}
  *   GET  /admin/clock     {market_ns, server_ns, speed}: market = market_ns + speed x elapsed
  *   GET  /admin/stats     counters
+ *   GET  /admin/faults    {faults: [{fault, on, bites, total, switched, does, ...}], script_left}: the whole
+ *        list; bites since it was switched on last, total since the exchange started
+ *   POST /admin/faults    {"fault": NAME, "on": true, "value", "match", "p", "count", "for_ms"}, or
+ *        {"fault": NAME or "*", "on": false} (faults.h); answers as GET does
  *
  * Answers are plain JSON; errors {"error": text} with status 400, 404 or 405.
  */

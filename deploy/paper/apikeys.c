@@ -13,6 +13,7 @@
 #include "proto/err.h"
 
 #include "deploy/paper/apikeys.h"
+#include "deploy/paper/pools.h"
 
 static char *trim(char *s)
 {
@@ -45,11 +46,20 @@ static const char *set(struct apikey *k, const char *name, const char *value)
         return dec_parse(value, &k->balance) == ERR_OK && dec_sign(k->balance) >= 0 &&
                dec_le(k->balance, dec_int(1000000000)) ? NULL
              : "must be a plain number from 0 to 1000000000";
+    if (strcmp(name, "vip") == 0) {
+        dec_t v;
+        int64_t n = -1;
+        if (dec_parse(value, &v) != ERR_OK || dec_to_int(v, &n) != ERR_OK || n < 0 || n > POOL_VIP_MAX)
+            return "must be a whole number from 0 to 12";
+        k->vip = (int)n;
+        return NULL;
+    }
     char *into = strcmp(name, "key") == 0 ? k->key : strcmp(name, "secret") == 0 ? k->secret
                : strcmp(name, "passphrase") == 0 ? k->passphrase
-               : strcmp(name, "permission") == 0 ? k->permission : NULL;
+               : strcmp(name, "permission") == 0 ? k->permission
+               : strcmp(name, "ip") == 0 ? k->ip : NULL;
     if (into == NULL)
-        return "is no known name (account key secret passphrase permission balance)";
+        return "is no known name (account key secret passphrase permission balance vip ip)";
     if (*value == '\0' || strlen(value) >= APIKEY_TEXT_MAX)
         return "must have 1 to 79 characters";
     if (into == k->permission && !known_permissions(value))
@@ -68,6 +78,7 @@ static const char *begin(struct apikeys *k, const char *name, dec_t balance)
     *a = (struct apikey){.balance = balance};
     snprintf(a->account, sizeof a->account, "%s", name);
     snprintf(a->permission, sizeof a->permission, "General,Futures");
+    snprintf(a->ip, sizeof a->ip, "127.0.0.1");
     return NULL;
 }
 
@@ -177,10 +188,10 @@ struct apikey *apikeys_find(struct apikeys *k, const char *key)
     return NULL;
 }
 
-bool apikey_may(const struct apikey *k, const char *name)
+static bool has_word(const char *list, const char *name)
 {
     size_t n = strlen(name);
-    for (const char *p = k->permission; *p != '\0'; ) {
+    for (const char *p = list; *p != '\0'; ) {
         size_t len = strcspn(p, ",");
         if (len == n && strncasecmp(p, name, n) == 0)
             return true;
@@ -188,3 +199,6 @@ bool apikey_may(const struct apikey *k, const char *name)
     }
     return false;
 }
+
+bool apikey_from(const struct apikey *k, const char *ip) { return *k->ip == '\0' || has_word(k->ip, ip); }
+bool apikey_may(const struct apikey *k, const char *name) { return has_word(k->permission, name); }

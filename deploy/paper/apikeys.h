@@ -2,7 +2,9 @@
  *
  * File:    `name = value`, one a line; '#' starts a comment; `account = NAME` begins an entry, then
  *          key, secret, passphrase (required), permission (default General,Futures), balance (USDT,
- *          default the one given).  Several entries may name one account.
+ *          default the one given), vip (level 0 ... 12 of its rate limits, default 0), ip (comma list of
+ *          the addresses that may use the key, default 127.0.0.1, where all clients of the paper
+ *          exchange are).  Several entries may name one account.
  * Errors:  negative enum err and a text that names file, line, value and mend.
  * Memory:  a value; texts inside.  Threads: one.
  */
@@ -25,6 +27,8 @@ struct apikey {
     char passphrase[APIKEY_TEXT_MAX], permission[APIKEY_TEXT_MAX];
     dec_t balance;
     int account_no;             /* the engine's, set by the caller */
+    int vip;
+    char ip[APIKEY_TEXT_MAX];
 };
 
 struct apikeys {
@@ -38,6 +42,8 @@ int apikeys_read(struct apikeys *k, const char *path, dec_t balance, char why[AP
  * exists. */
 int apikeys_make(const char *path, char why[APIKEYS_WHY_MAX]);
 struct apikey *apikeys_find(struct apikeys *k, const char *key);
+/* The key may be used from this address; without a list from any. */
+bool apikey_from(const struct apikey *k, const char *ip);
 /* permission holds the whole name, in any case. */
 bool apikey_may(const struct apikey *k, const char *name);
 

@@ -9,6 +9,12 @@
 #define TRIM_AT (BOOK_CAP - 8)
 #define TRIM_TO (BOOK_DEPTH + 12)
 
+static int64_t shown(const struct order *o)
+{
+    int64_t left = o->lots - o->cum_lots;
+    return o->hidden ? 0 : o->visible && o->visible < left ? o->visible : left;
+}
+
 /* Bids descend, asks ascend: multiply by this and both ascend from the best. */
 static int64_t dir(int side) { return side == 0 ? -1 : 1; }
 
@@ -60,7 +66,7 @@ int64_t book_lots(const struct book *b, int side, int64_t px)
 {
     int64_t lots = bg_lots(b, side, px);
     for (size_t i = queue_find(b, side, px); i < b->nq[side] && b->queue[side][i]->px == px; i++)
-        lots += b->queue[side][i]->hidden ? 0 : leaves(b->queue[side][i]);
+        lots += shown(b->queue[side][i]);
     return lots;
 }
 
@@ -137,8 +143,54 @@ static void move_side(struct book *b, int side, int64_t best)
             drop(b, side, b->n[side] - 1);
 }
 
+static bool listed(const struct level *l, size_t n, int64_t px)
+{
+    for (size_t i = 0; i < n; i++)
+        if (l[i].px == px)
+            return true;
+    return false;
+}
+
+static void show_side(struct book *b, int side, const struct level *l, size_t n)
+{
+    int64_t own = b->nq[!side] > 0 ? b->queue[!side][0]->px : 0;
+    for (size_t k = 0; k < n; k++) {
+        if (own != 0 && (l[k].px - own) * dir(side) <= 0)
+            continue;
+        int i = bg_find(b, side, l[k].px);
+        bool there = i < b->n[side] && b->bg[side][i].px == l[k].px;
+        if (there && b->bg[side][i].lots == l[k].lots)
+            continue;
+        if (!there && b->n[side] == BOOK_CAP)
+            return;
+        if (!there) {
+            memmove(&b->bg[side][i + 1], &b->bg[side][i], (size_t)(b->n[side] - i) * sizeof *b->bg[side]);
+            b->n[side]++;
+        }
+        b->bg[side][i] = l[k];
+        clip_ahead(b, side, l[k].px, l[k].lots);
+        book_tell(b, side, l[k].px);
+    }
+}
+
+void book_show(struct book *b, const struct level *bids, size_t n_bids, const struct level *asks,
+               size_t n_asks)
+{
+    b->recorded = true;
+    for (int side = 0; side < 2; side++)        /* what goes first, so that no reader sees a crossed book */
+        for (int i = 0; i < b->n[side];)
+            if (listed(side == 0 ? bids : asks, side == 0 ? n_bids : n_asks, b->bg[side][i].px))
+                i++;
+            else
+                drop(b, side, i);
+    show_side(b, 0, bids, n_bids);
+    show_side(b, 1, asks, n_asks);
+}
+
 void book_move(struct book *b, int64_t bid, int64_t ask)
 {
+    if (b->recorded)
+        return;
     must(bid < ask);
     /* The side that gives way goes first, so that no reader sees a crossed book. */
     bool up = b->n[0] == 0 || bid >= b->bg[0][0].px;
@@ -148,6 +200,8 @@ void book_move(struct book *b, int64_t bid, int64_t ask)
 
 void book_refill(struct book *b, int side)
 {
+    if (b->recorded)
+        return;
     must(b->n[side] > 0);
     struct level *l = &b->bg[side][0];
     int64_t want = typical_lots(b, l->px);
@@ -179,11 +233,43 @@ void book_levels(const struct book *b, int side, struct level *ret, size_t *n)
         if (!own)
             l.lots = b->bg[side][i++].lots;
         for (; q < b->nq[side] && b->queue[side][q]->px == l.px; q++)
-            l.lots += b->queue[side][q]->hidden ? 0 : leaves(b->queue[side][q]);
+            l.lots += shown(b->queue[side][q]);
         if (l.lots > 0)
             ret[k++] = l;
     }
     *n = k;
+}
+
+int64_t book_reach(const struct book *b, int side, int64_t px, int64_t want, int own, bool stop,
+                   int64_t *ret_worst)
+{
+    int64_t got = 0;
+    *ret_worst = 0;
+    for (size_t q = 0, i = 0; got < want && (i < (size_t)b->n[side] || q < b->nq[side]);) {
+        bool bg = q >= b->nq[side] || (i < (size_t)b->n[side] &&
+                                       (b->bg[side][i].px - b->queue[side][q]->px) * dir(side) <= 0);
+        int64_t at = bg ? b->bg[side][i].px : b->queue[side][q]->px, lots = 0, before = 0;
+        bool end = false;
+        if (px != 0 && (at - px) * dir(side) > 0)
+            break;
+        int64_t background = bg ? b->bg[side][i++].lots : 0;
+        for (; q < b->nq[side] && b->queue[side][q]->px == at; q++) {
+            const struct order *o = b->queue[side][q];
+            if (o->account != own) {
+                lots += leaves(o);
+            } else if (stop && !end) {
+                end = true;
+                before = lots + o->ahead;
+            }
+        }
+        lots = end ? before : lots + background;
+        got += lots;
+        if (lots > 0)
+            *ret_worst = at;
+        if (end)
+            break;
+    }
+    return got < want ? got : want;
 }
 
 int64_t book_take(struct book *b, int side, int64_t px, int64_t lots, struct order **ret)

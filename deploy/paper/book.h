@@ -30,6 +30,7 @@ struct book {
     int64_t lots;                   /* of a typical level */
     uint64_t seed;
     int64_t sequence;               /* of the last level change */
+    bool recorded;                  /* the background is what book_show says */
     bool quiet;                     /* changes are neither counted nor told (rebuilding) */
     void (*changed)(void *arg, int sym, int64_t sequence, int side, int64_t px, int64_t lots);
     void *arg;
@@ -42,11 +43,20 @@ void book_fini(struct book *b);
 /* Move the background so that its best prices are these (ask > bid).  Clients' orders that this would
  * cross must have been taken before. */
 void book_move(struct book *b, int64_t bid, int64_t ask);
+/* The background is exactly this from now on, at most BOOK_CAP levels, best first (bid < ask); levels that
+ * would cross a client's order are left out.  book_move and book_refill then do nothing. */
+void book_show(struct book *b, const struct level *bids, size_t n_bids, const struct level *asks,
+               size_t n_asks);
 /* The background has at least this many lots at its best price of that side. */
 void book_refill(struct book *b, int side);
 /* Best price and all lots there; false when the side is empty. */
 bool book_best(const struct book *b, int side, struct level *ret);
 int64_t book_lots(const struct book *b, int side, int64_t px);
+/* Lots to be had at once from this side, up to `want`, at px or better (0: any price), hidden ones too;
+ * *ret_worst the price of the last of them, 0 when there are none.  own: an account whose orders do not
+ * count (-1 none); stop: nothing behind the first of them counts either. */
+int64_t book_reach(const struct book *b, int side, int64_t px, int64_t want, int own, bool stop,
+                   int64_t *ret_worst);
 /* Up to *n levels, best first. */
 void book_levels(const struct book *b, int side, struct level *ret, size_t *n);
 /* Take up to `lots` from the front of the queue at px: either background (*ret NULL, taken at once)

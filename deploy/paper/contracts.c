@@ -100,9 +100,9 @@ dec_t contract_value(const struct contract *c, int64_t lots, int64_t ticks)
     return dec_mul(dec_mul(dec_int(lots), c->multiplier), contract_px(c, ticks));
 }
 
-const struct tier *contract_tier(const struct contract *c, dec_t value)
+const struct tier *contract_tier(const struct contract *c, dec_t value, int from)
 {
-    for (int i = 0; i < c->n_tiers; i++)
+    for (int i = from > 1 ? from - 1 : 0; i < c->n_tiers; i++)
         if (dec_le(value, dec_int(c->tiers[i].max_risk)))
             return &c->tiers[i];
     return &c->tiers[c->n_tiers - 1];
@@ -110,5 +110,6 @@ const struct tier *contract_tier(const struct contract *c, dec_t value)
 
 const char *contract_status_name(enum contract_status s)
 {
-    return s == CONTRACT_OPEN ? "Open" : s == CONTRACT_PAUSED ? "Paused" : "CancelOnly";
+    static const char *const names[] = {"Open", "Paused", "CancelOnly", "Closed"};
+    return names[s];
 }

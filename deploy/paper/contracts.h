@@ -18,7 +18,10 @@
 #define NS_PER_S 1000000000LL
 #define NS_PER_MIN (60 * NS_PER_S)
 
-enum contract_status { CONTRACT_OPEN, CONTRACT_PAUSED, CONTRACT_CANCEL_ONLY };
+enum contract_status { CONTRACT_OPEN, CONTRACT_PAUSED, CONTRACT_CANCEL_ONLY, CONTRACT_CLOSED,
+                       CONTRACT_STATUSES };
+
+struct level { int64_t px, lots; };     /* of a book: ticks, lots */
 
 struct tier {
     int level;              /* from 1 */
@@ -58,8 +61,8 @@ const struct contract *contract_get(int sym);
 dec_t contract_px(const struct contract *c, int64_t ticks);
 /* lots x multiplier x price: always >= 0 for positive arguments; signed with lots. */
 dec_t contract_value(const struct contract *c, int64_t lots, int64_t ticks);
-/* The lowest tier whose limit holds `value`; the last one when none does. */
-const struct tier *contract_tier(const struct contract *c, dec_t value);
-const char *contract_status_name(enum contract_status s); /* "Open", "Paused", "CancelOnly" */
+/* The lowest tier, not below level `from`, whose limit holds `value`; the last one when none does. */
+const struct tier *contract_tier(const struct contract *c, dec_t value, int from);
+const char *contract_status_name(enum contract_status s); /* "Open", "Paused", "CancelOnly", "Closed" */
 
 #endif

@@ -25,12 +25,6 @@
 
 static int64_t minute_of(int64_t ns) { return ns / NS_PER_MIN; }
 
-static uint32_t sizes(void)
-{
-    return (uint32_t)(sizeof(struct order) * 31 + sizeof(struct fill) * 17 +
-                      sizeof(struct position) * 7 + sizeof(struct account));
-}
-
 /* ---- commits --------------------------------------------------------------------------------- */
 
 void engine_put(struct engine *e, uint32_t type, const void *p, size_t n)
@@ -43,6 +37,50 @@ void engine_touch(struct engine *e, struct order *o)
 {
     if (e->dirty.n == 0 || e->dirty.at[e->dirty.n - 1] != o)
         vec_push(e->dirty, o);
+}
+
+/* ---- clientOid to the newest order that has it: open addressing, at most half full ------------------- */
+
+static uint64_t hash64(const char *text, uint64_t h)     /* FNV-1a */
+{
+    h ^= 14695981039346656037u;
+    for (; *text; text++)
+        h = (h ^ (unsigned char)*text) * 1099511628211u;
+    return h ^ h >> 32;
+}
+
+static size_t oid_slot(const struct engine *e, int account, const char *oid)
+{
+    uint64_t h = hash64(oid, (uint64_t)account);
+    for (size_t i = h & (e->oids.n - 1);; i = (i + 1) & (e->oids.n - 1)) {
+        const struct order *o = e->oids.at[i] ? e->orders.at[e->oids.at[i] - 1] : NULL;
+        if (!o || (o->account == account && strcmp(o->cl_ord_id, oid) == 0))
+            return i;
+    }
+}
+
+void engine_index_oid(struct engine *e, const struct order *o)
+{
+    uint32_t no = (uint32_t)(o->id - ORDER_ID_BASE) + 1;
+    if (*o->cl_ord_id == '\0')
+        return;
+    if (2 * (e->oids.used + 1) > e->oids.n) {
+        uint32_t *old = e->oids.at;
+        size_t n = e->oids.n;
+        e->oids.n = n ? 2 * n : 1024;
+        e->oids.at = calloc(e->oids.n, sizeof *e->oids.at);
+        must(e->oids.at != NULL);
+        for (size_t i = 0; i < n; i++)
+            if (old[i]) {
+                const struct order *x = e->orders.at[old[i] - 1];
+                e->oids.at[oid_slot(e, x->account, x->cl_ord_id)] = old[i];
+            }
+        free(old);
+    }
+    size_t i = oid_slot(e, o->account, o->cl_ord_id);
+    e->oids.used += e->oids.at[i] == 0;
+    if (e->oids.at[i] < no)
+        e->oids.at[i] = no;
 }
 
 static void put_account(struct engine *e, int account)
@@ -182,14 +220,15 @@ static int apply(void *arg, uint32_t type, const void *data, size_t size)
     struct status_record s;
     struct head_record h;
     struct order o;
-#define TAKE(x)                                                                                    \
-    if (size != sizeof(x))                                                                         \
-        return ERR_CORRUPT;                                                                        \
-    memcpy(&(x), data, sizeof(x))
+#define TAKE(x)     /* a record of an older build is shorter: what it lacks is 0 */                  \
+    if (size > sizeof(x))                                                                          \
+        return ERR_VERSION;                                                                        \
+    memset(&(x), 0, sizeof(x));                                                                    \
+    memcpy(&(x), data, size)
     switch (type) {
     case R_INIT:
         TAKE(e->init);
-        return e->init.version == LOG_VERSION && e->init.sizes == sizes() ? ERR_OK : ERR_VERSION;
+        return e->init.version == LOG_VERSION ? ERR_OK : ERR_VERSION;
     case R_HEAD:
         TAKE(h);
         e->now_ns = h.market_ns;
@@ -228,6 +267,7 @@ static int apply(void *arg, uint32_t type, const void *data, size_t size)
             vec_push(e->orders, fresh);
         }
         *e->orders.at[i] = o;
+        engine_index_oid(e, e->orders.at[i]);
         return ERR_OK;
     }
     case R_FILL: {
@@ -321,10 +361,28 @@ static void print_quietly(struct engine *e, int sym, const struct print *p)
     s->last_px = p->px;
 }
 
+/* The book as it was recorded. */
+static void play_book(struct engine *e, int sym)
+{
+    struct level bids[REPLAY_LEVELS], asks[REPLAY_LEVELS];
+    size_t nb, na;
+    struct sym *s = &e->syms[sym];
+    if (e->loading || s->status != CONTRACT_OPEN ||
+        !market_book(&e->market, sym, e->now_ns, bids, &nb, asks, &na))
+        return;
+    book_show(&s->book, bids, nb, asks, na);
+    engine_top(e, sym);
+    engine_commit(e);
+}
+
 static void play_print(struct engine *e, int sym)
 {
     struct sym *s = &e->syms[sym];
     const struct print *p = &s->prints[s->next_print++];
+    if (p->lots == 0) {
+        play_book(e, sym);
+        return;
+    }
     if (e->loading || s->status != CONTRACT_OPEN) {
         print_quietly(e, sym, p);
         return;
@@ -343,6 +401,8 @@ static void end_minute(struct engine *e)
         if (!s->listed)
             continue;
         struct bar *b = &e->market.ring[k][e->market.minute & (RING - 1)];
+        if (e->market.live && s->cur.open)
+            *b = (struct bar){s->cur.open, s->cur.high, s->cur.low, s->cur.close, s->cur.lots - s->extra};
         if (b->lots > 0)
             b->lots += s->extra;
         s->extra = 0;
@@ -376,7 +436,7 @@ dec_t engine_mark_px(const struct sym *s)
 static void mark_step(struct engine *e, int sym, int64_t t_ns)
 {
     struct sym *s = &e->syms[sym];
-    if (s->cur.open == 0 && s->last_px == 0)
+    if (e->market.live || (s->cur.open == 0 && s->last_px == 0))
         return;
     double tick = dec_to_double(s->c->tick), unit = dec_to_double(s->c->index_tick);
     double px = (double)(s->cur.open ? s->cur.close : s->last_px) * tick;
@@ -392,6 +452,8 @@ static dec_t funding_rate(const struct engine *e, int sym, int64_t from_ns, int6
     const struct contract *c = e->syms[sym].c;
     double sum = 0;
     int n = 0;
+    if (e->market.live)
+        return e->syms[sym].live_rate;
     for (int64_t m = minute_of(from_ns); n == 0 || m < minute_of(to_ns); m += 10, n++)
         sum += synth_premium(e->market.seed, sym, m);
     dec_t rate;
@@ -403,6 +465,12 @@ static dec_t funding_rate(const struct engine *e, int sym, int64_t from_ns, int6
 dec_t engine_funding_rate(const struct engine *e, int sym, int64_t t_ns)
 {
     return funding_rate(e, sym, t_ns - e->syms[sym].c->funding_ms * 1000000, t_ns);
+}
+
+dec_t engine_running_rate(const struct engine *e, int sym)
+{
+    int64_t interval = e->syms[sym].c->funding_ms * 1000000;
+    return e->rule.before_2025 ? engine_funding_rate(e, sym, e->now_ns / interval * interval) : dec_zero();
 }
 
 static void second(struct engine *e, int sym, int64_t t_ns)
@@ -535,22 +603,19 @@ static int load_state(struct engine *e, const struct engine_config *c, char *msg
     return ERR_OK;
 }
 
-static void begin(struct engine *e, const struct engine_config *c, int64_t server_now_ns)
+static void begin(struct engine *e, const struct engine_config *c, int64_t server_now_ns,
+                  bool *ret_fresh)
 {
+    *ret_fresh = false;
     if (e->init.version != 0)
         return;
     e->init.version = LOG_VERSION;
-    e->init.sizes = sizes();
     e->init.seed = c->seed;
     e->init.start_ns = c->start_ns ? c->start_ns : server_now_ns;
     snprintf(e->init.market, sizeof e->init.market, "%s", c->market);
     e->now_ns = e->init.start_ns;
     e->next_trade = e->next_row = 1;
-    if (e->log) {
-        engine_put(e, R_INIT, &e->init, sizeof e->init);
-        put_head(e);
-        persist_commit(e->log);
-    }
+    *ret_fresh = true;
 }
 
 static void init_symbols(struct engine *e)
@@ -564,7 +629,7 @@ static void init_symbols(struct engine *e)
             px = (double)e->market.files[k].bars[0].bar.close;
         s->book.sym = k;
         s->book.seed = e->market.seed;
-        s->book.gap = llround(px * 7e-5) > 1 ? llround(px * 7e-5) : 1;
+        s->book.gap = llround(px * 2.5e-5) > 1 ? llround(px * 2.5e-5) : 1;
         s->book.lots = (int64_t)(s->c->lots_per_min / LEVEL_SHARE) + 20;
         s->book.changed = e->ev.level;
         s->book.arg = e->ev.arg;
@@ -633,10 +698,12 @@ int engine_open(const struct engine_config *c, int64_t server_now_ns, struct eng
     if (c->events)
         e->ev = *c->events;
     e->oid_ever = c->oid_ever;
+    e->rule = (struct margin_rule){c->margin_before_2025, contract_get(0)->taker_fee};
     e->server_ns = e->last_sync_ns = server_now_ns;
+    bool fresh = false;
     int err = load_state(e, c, msg);
     if (err == ERR_OK) {
-        begin(e, c, server_now_ns);
+        begin(e, c, server_now_ns, &fresh);
         e->start_ns = e->init.start_ns;
         err = market_open(&e->market, c->market, c->symbols, c->seed, minute_of(e->start_ns), msg,
                           ENGINE_MSG_MAX);
@@ -644,6 +711,11 @@ int engine_open(const struct engine_config *c, int64_t server_now_ns, struct eng
     if (err != ERR_OK) {
         engine_close(e);
         return err;
+    }
+    if (fresh && e->log) {      /* only now: options that cannot be leave nothing behind */
+        engine_put(e, R_INIT, &e->init, sizeof e->init);
+        put_head(e);
+        persist_commit(e->log);
     }
     int64_t now = e->now_ns;
     if (e->log && persist_clock_read(e->log, &clock) == ERR_OK && clock.market_ns > now)
@@ -683,6 +755,7 @@ void engine_close(struct engine *e)
         free(e->syms[k].stops);
     }
     free(e->orders.at);
+    free(e->oids.at);
     free(e->fills.at);
     free(e->closed.at);
     free(e->funding.at);
@@ -707,6 +780,7 @@ int engine_account(struct engine *e, const char *name, dec_t deposit)
     snprintf(a->name, sizeof a->name, "%s", name);
     a->cash = a->deposits = deposit;
     a->fees = a->funding = a->realised = dec_zero();
+    a->opened_ns = e->server_ns;
     e->wallet_dirty[e->n_accounts++] = true;
     engine_commit(e);
     return e->n_accounts - 1;
@@ -722,7 +796,8 @@ const struct account *engine_account_get(const struct engine *e, int account)
 
 void engine_position(const struct engine *e, int account, int sym, struct position_view *ret)
 {
-    position_show(&e->positions[account][sym], e->syms[sym].c, engine_mark_px(&e->syms[sym]), ret);
+    position_show(&e->rule, &e->positions[account][sym], e->syms[sym].c, engine_mark_px(&e->syms[sym]),
+                  engine_running_rate(e, sym), ret);
 }
 
 const struct order *engine_order(const struct engine *e, int64_t id)
@@ -733,11 +808,8 @@ const struct order *engine_order(const struct engine *e, int64_t id)
 
 const struct order *engine_order_by_oid(const struct engine *e, int account, const char *cl_ord_id)
 {
-    for (size_t i = e->orders.n; i-- > 0;)
-        if (e->orders.at[i]->account == account &&
-            strcmp(e->orders.at[i]->cl_ord_id, cl_ord_id) == 0)
-            return e->orders.at[i];
-    return NULL;
+    size_t i = e->oids.n ? oid_slot(e, account, cl_ord_id) : 0;
+    return e->oids.n && e->oids.at[i] ? e->orders.at[e->oids.at[i] - 1] : NULL;
 }
 
 size_t engine_n_orders(const struct engine *e) { return e->orders.n; }
@@ -930,6 +1002,40 @@ void engine_stats(const struct engine *e, int sym, struct market_stats *ret)
     turnover *= dec_to_double(s->c->tick) * dec_to_double(s->c->multiplier);
     must(dec_from_double(turnover, dec_scaled(1, -2), DEC_HALF_EVEN, &st.turnover) == ERR_OK);
     *ret = st;
+}
+
+dec_t engine_premium(const struct engine *e, int sym, int64_t minute_ns)
+{
+    dec_t rate;
+    must(dec_from_double(synth_premium(e->market.seed, sym, minute_of(minute_ns)), dec_scaled(1, -8),
+                         DEC_HALF_EVEN, &rate) == ERR_OK);
+    return rate;
+}
+
+/* A minute's price without its premium; open, high, low and close are those of the minutes' closes. */
+bool engine_index_bar(const struct engine *e, int sym, bool premium, int64_t start_ns, int minutes,
+                      struct candle *ret)
+{
+    const struct contract *c = e->syms[sym].c;
+    double unit = dec_to_double(c->tick) / dec_to_double(c->index_tick);
+    struct candle bar = {start_ns, 0, 0, 0, 0, 0};
+    bool any = false;
+    int64_t first = minute_of(start_ns), oldest = e->market.minute - RING + 1;
+    for (int64_t m = first > oldest ? first : oldest; m < first + minutes && m <= e->market.minute; m++) {
+        struct candle x = minute_bar(e, sym, m);
+        double p = synth_premium(e->market.seed, sym, m);
+        if (x.lots == 0)
+            continue;
+        int64_t v = premium ? llround(p * 1e8) : llround((double)x.close * unit / (1 + p));
+        bar.open = any ? bar.open : v;
+        bar.high = any && bar.high > v ? bar.high : v;
+        bar.low = any && bar.low < v ? bar.low : v;
+        bar.close = v;
+        any = true;
+    }
+    if (any)
+        *ret = bar;
+    return any;
 }
 
 int64_t engine_open_interest(const struct engine *e, int sym)

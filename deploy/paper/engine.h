@@ -41,7 +41,7 @@ enum liquidity { LIQ_TAKER, LIQ_MAKER };
 enum trade_type { TRADE_NORMAL, TRADE_LIQUID };
 enum order_state { ORDER_STOP, ORDER_OPEN, ORDER_DONE }; /* untriggered stop, in the book, finished */
 
-/* ---- what is stored: plain structs, also the log's records ---------------------------------- */
+/* ---- what is stored: plain structs, also the log's records; new fields at the end, 0 in old logs -- */
 
 struct account {
     char name[NAME_MAX_];
@@ -49,6 +49,7 @@ struct account {
     dec_t deposits;         /* cash - deposits = fees, funding and profit so far */
     dec_t fees, funding, realised; /* fees > 0 paid; funding > 0 received; gross profit realised */
     int64_t version;        /* grows by one per change */
+    int64_t opened_ns;      /* server clock */
 };
 
 struct order {
@@ -73,6 +74,7 @@ struct order {
     int64_t end_market_ns;
     char cl_ord_id[OID_MAX + 1];
     char remark[REMARK_MAX + 1];
+    int64_t visible;        /* iceberg: lots shown at a time; 0: no iceberg */
 };
 
 struct fill {
@@ -85,6 +87,7 @@ struct fill {
     int64_t px, lots;
     dec_t value, fee_rate, fee;
     int64_t server_ns, market_ns;
+    dec_t gross, cash;      /* profit realised; walletBalance after it */
 };
 
 struct position {           /* isolated, one-way */
@@ -99,6 +102,9 @@ struct position {           /* isolated, one-way */
     int64_t open_lots, close_lots;
     dec_t open_value, close_value; /* sums of this opening, for the history row */
     int64_t id;             /* its sign is the side this opening had */
+    int32_t risk_level;     /* chosen lowest risk tier, 0: none; these two outlive the position */
+    bool auto_deposit;      /* kept and shown; the venue has retired what it did */
+    dec_t reserved;         /* closing fee held back: rule before May 2025 only */
 };
 
 struct closed_position {
@@ -120,11 +126,11 @@ struct funding_row {
     int64_t qty;
     dec_t rate, mark, cost, amount; /* amount > 0 received */
     int64_t market_ns;
+    int64_t server_ns;
+    dec_t cash;             /* walletBalance after it */
 };
 
 /* ---- what is shown --------------------------------------------------------------------------- */
-
-struct level { int64_t px, lots; };
 
 struct trade {
     int64_t sequence, trade_id;
@@ -160,16 +166,18 @@ struct wallet {                 /* of an account, now */
 struct position_view {          /* of an account and symbol, now (kucoin-futures 9.1, 11.4, 11.5) */
     int64_t qty;
     dec_t cost, value, mark, entry, upnl;
-    dec_t init, cross, loss, margin, maint;  /* margin = init + cross - loss */
+    dec_t init, cross, loss, reserved, margin, maint; /* margin = init + cross + reserved - loss */
     dec_t liquidation, bankrupt, real_leverage, maint_rate;
     dec_t comm, funding, realised_gross;
     int64_t risk_limit; int risk_level;
     int64_t opened_ns; int32_t leverage; int64_t id;
+    bool auto_deposit;
+    dec_t max_withdraw;         /* of the added margin: what no loss needs */
 };
 
 enum order_event { EV_OPEN, EV_MATCH, EV_UPDATE, EV_FILLED, EV_CANCELED };
 enum stop_event { EV_STOP_OPEN, EV_STOP_TRIGGERED, EV_STOP_CANCEL };
-enum position_reason { POS_CHANGE, POS_MARGIN, POS_LIQUIDATION, POS_FUNDING };
+enum position_reason { POS_CHANGE, POS_MARGIN, POS_LIQUIDATION, POS_FUNDING, POS_AUTO_DEPOSIT };
 
 struct engine_events {
     void *arg;
@@ -197,6 +205,7 @@ struct engine_config {
     const char *symbols;        /* synthetic: comma list; NULL all eight.  replay: those named */
     uint64_t seed;
     int64_t start_ns;           /* t0 of the market clock at the first start; 0: server_now */
+    bool margin_before_2025;    /* the venue's rule of before 22 May 2025 (kucoin-futures 11.5) */
     bool oid_ever;              /* clientOid unique for ever, not only among active orders */
     const struct engine_events *events; /* borrowed for the engine's life; NULL handlers allowed */
 };
@@ -222,6 +231,9 @@ int engine_accounts(const struct engine *e);
 const struct account *engine_account_get(const struct engine *e, int account);
 void engine_wallet(const struct engine *e, int account, struct wallet *ret);
 void engine_position(const struct engine *e, int account, int sym, struct position_view *ret);
+/* Choose the lowest risk tier of a contract; cancels its open orders, as the venue does.  0 or a code. */
+int engine_set_risk_level(struct engine *e, int account, int sym, int level, char msg[ENGINE_MSG_MAX]);
+void engine_set_auto_deposit(struct engine *e, int account, int sym, bool on);
 /* Add margin to an open position, or take it back (amount < 0).  0 or a venue code. */
 int engine_add_margin(struct engine *e, int account, int sym, dec_t amount, char msg[ENGINE_MSG_MAX]);
 /* Largest openable size at px (ticks) and leverage. */
@@ -242,7 +254,8 @@ struct order_req {
     int64_t lots;               /* one of lots, qty, value; 0 allowed with close_order */
     dec_t qty, value;           /* base units; USDT; zero when not used */
     dec_t price;                /* limit */
-    bool reduce_only, close_order, post_only, hidden, force_hold, cross;
+    bool reduce_only, close_order, post_only, hidden, iceberg, force_hold, cross;
+    int64_t visible;            /* iceberg: lots */
     enum stop_dir stop;
     enum stop_px_type stop_px_type;
     dec_t stop_px;              /* with stop */
@@ -291,6 +304,12 @@ void engine_funding_info(const struct engine *e, int sym, struct funding_info *r
 dec_t engine_funding_rate(const struct engine *e, int sym, int64_t t_ns);
 void engine_stats(const struct engine *e, int sym, struct market_stats *ret);
 int64_t engine_open_interest(const struct engine *e, int sym); /* lots */
+/* Premium of the contract over its index in a minute, as a rate of 8 places. */
+dec_t engine_premium(const struct engine *e, int sym, int64_t minute_ns);
+/* A bar of the index (prices in index ticks, lots 0) or of the premium (units of 10^-8) made of the
+ * minutes that begin in [start, start + minutes); false when none of them has a print. */
+bool engine_index_bar(const struct engine *e, int sym, bool premium, int64_t start_ns, int minutes,
+                      struct candle *ret);
 /* Buy limit and sell limit (ticks): 1.05 x and 0.95 x mark. */
 void engine_band(const struct engine *e, int sym, int64_t *ret_buy, int64_t *ret_sell);
 

@@ -20,7 +20,7 @@
 enum record { R_INIT = 1, R_HEAD, R_ACCOUNT, R_ORDER, R_FILL, R_POSITION, R_CLOSED, R_FUNDING,
               R_STATUS };
 
-struct init_record { uint32_t version, sizes; uint64_t seed; int64_t start_ns; char market[1024]; };
+struct init_record { uint32_t version, zero; uint64_t seed; int64_t start_ns; char market[1024]; };
 struct head_record { int64_t market_ns, next_trade, next_row; };
 struct account_record { int32_t account, zero; struct account a; };
 struct position_record { int32_t account, sym; struct position p; };
@@ -40,6 +40,7 @@ struct sym {
     uint64_t n_tape;
     int64_t last_px;
     double premium;                     /* smoothed, USDT */
+    dec_t live_rate;                    /* of a fed market: the next funding, as told */
     int64_t mark_u, index_u;            /* in index ticks; 0: not known yet */
     struct level top[2];
     struct order **stops;               /* untriggered */
@@ -76,10 +77,12 @@ struct engine {
     int64_t start_ns, now_ns, server_ns;    /* market start, market now, wall now */
     int64_t next_second;                    /* of market time */
     bool oid_ever, loading;
+    struct margin_rule rule;
     struct account accounts[ENGINE_ACCOUNTS_MAX];
     int n_accounts;
     struct position positions[ENGINE_ACCOUNTS_MAX][CONTRACTS_MAX];
     VEC(struct order *) orders;             /* id = ORDER_ID_BASE + index */
+    struct { uint32_t *at; size_t n, used; } oids;  /* by account and clientOid: index + 1, 0 empty */
     VEC(struct fill) fills;
     VEC(struct closed_position) closed;
     VEC(struct funding_row) funding;
@@ -99,8 +102,10 @@ struct engine {
 void engine_commit(struct engine *e);   /* what the operation changed to the log, then its events */
 void engine_put(struct engine *e, uint32_t type, const void *p, size_t n);
 dec_t engine_mark_px(const struct sym *s);
+dec_t engine_running_rate(const struct engine *e, int sym); /* the last settled one; 0 where no rule asks */
 void engine_top(struct engine *e, int sym);
 void engine_touch(struct engine *e, struct order *o);
+void engine_index_oid(struct engine *e, const struct order *o); /* it has its account and clientOid now */
 /* A trade on the public tape; ids 0: the background's. */
 void engine_print(struct engine *e, int sym, int64_t trade_id, int side, int64_t px, int64_t lots,
                   int64_t maker, int64_t taker, bool own);

@@ -26,12 +26,13 @@
 #include "proto/err.h"
 #include "proto/tm.h"
 
+#include "deploy/paper/mirror.h"
 #include "deploy/paper/serve.h"
 
 enum { EXIT_USAGE = 2, EXIT_CONFIG = 4 };
 
 struct options {
-    const char *instance, *state, *market, *accounts, *symbols;
+    const char *instance, *state, *market, *accounts, *symbols, *faults;
     int port, admin_port;
     double speed;
     uint64_t seed;
@@ -46,13 +47,15 @@ static const char usage[] =
     "  --state DIR         where the exchange keeps its state (default INSTANCE/paper)\n"
     "  --port N            REST and WebSocket on 127.0.0.1; 0: the last one, else any (default 0)\n"
     "  --admin-port N      truth, contract status, clock; 0: as above (default 0)\n"
-    "  --market SPEC       synthetic, or replay:SYMBOL=FILE,... (default synthetic)\n"
-    "  --symbols LIST      synthetic: comma list of contracts (default: all eight)\n"
+    "  --market SPEC       synthetic (default); replay:SYMBOL=FILE,... of candles, trades, a book or\n"
+    "                      TRADES+BOOK; mirror:URL of a venue's REST (deploy/paper/mirror.h)\n"
+    "  --symbols LIST      synthetic, mirror: comma list of contracts (default: all eight)\n"
     "  --speed X           market seconds per second, 0.1 to 100000 (default 1)\n"
     "  --seed N            of the synthetic market (default 1)\n"
     "  --start TIME        first market time, 2024-08-04T22:00Z (default: now)\n"
     "  --balance USDT      of a new account (default 10000)\n"
     "  --accounts FILE     keys and accounts instead of etc/keys/paper-account.conf\n"
+    "  --faults FILE       script of faults: when, which (deploy/paper/faults.h)\n"
     "  --oid-ever          a clientOid is refused if it was ever used, not only while active\n"
     "  --help              this text\n";
 
@@ -115,12 +118,13 @@ static int set_option(struct options *o, const char *name, const char *text)
                        dec_le(o->balance, dec_int(1000000000))
                    ? 0 : bad(name, text, "must be a number above 0, at most 1000000000");
     if (strcmp(name, "market") == 0 && strcmp(text, "synthetic") != 0 &&
-        strncmp(text, "replay:", 7) != 0)
-        return bad(name, text, "must be synthetic or replay:SYMBOL=FILE,...");
+        strncmp(text, "replay:", 7) != 0 && strncmp(text, "mirror:http", 11) != 0)
+        return bad(name, text, "must be synthetic, replay:SYMBOL=FILE,... or mirror:http://HOST:PORT");
     const char **into = strcmp(name, "instance") == 0 ? &o->instance
                       : strcmp(name, "state") == 0 ? &o->state
                       : strcmp(name, "market") == 0 ? &o->market
-                      : strcmp(name, "symbols") == 0 ? &o->symbols : &o->accounts;
+                      : strcmp(name, "symbols") == 0 ? &o->symbols
+                      : strcmp(name, "faults") == 0 ? &o->faults : &o->accounts;
     if (*text == '\0')
         return bad(name, "''", "must not be empty");
     *into = text;
@@ -133,7 +137,8 @@ static int parse_options(int argc, char **argv, struct options *o)
         {"instance", 1, NULL, 0}, {"state", 1, NULL, 0}, {"port", 1, NULL, 0},
         {"admin-port", 1, NULL, 0}, {"market", 1, NULL, 0}, {"symbols", 1, NULL, 0},
         {"speed", 1, NULL, 0}, {"seed", 1, NULL, 0}, {"start", 1, NULL, 0},
-        {"balance", 1, NULL, 0}, {"accounts", 1, NULL, 0}, {"help", 0, NULL, 'h'},
+        {"balance", 1, NULL, 0}, {"accounts", 1, NULL, 0}, {"faults", 1, NULL, 0},
+        {"help", 0, NULL, 'h'},
         {"oid-ever", 0, NULL, 'o'}, {0},
     };
     int c, at, rc = 0;
@@ -149,6 +154,8 @@ static int parse_options(int argc, char **argv, struct options *o)
         fprintf(stderr, "enigma-paper: %s: no such argument\n", argv[optind]);
         rc = EXIT_USAGE;
     }
+    if (rc == 0 && strncmp(o->market, "mirror:", 7) == 0 && (o->speed != 1 || o->start_ns != 0))
+        rc = bad("market", o->market, "a mirrored market has the wall's clock: no --speed, no --start");
     if (rc == EXIT_USAGE)
         fprintf(stderr, "try enigma-paper --help\n");
     return rc;
@@ -208,6 +215,8 @@ struct paper {
     struct venue venue;
     struct push *push;
     struct serve *serve;
+    struct faults *faults;
+    struct mirror *mirror;
     int lock;
     char state[PATH_MAX], port_file[PATH_MAX], admin_file[PATH_MAX], keys_file[PATH_MAX];
 };
@@ -252,6 +261,16 @@ static int load_keys(struct paper *p)
     return err == ERR_OK ? 0 : EXIT_CONFIG;
 }
 
+static int load_faults(struct paper *p)
+{
+    char why[FAULTS_WHY_MAX] = "";
+    p->faults = faults_new(p->o.seed);
+    if (p->o.faults == NULL || faults_load(p->faults, p->o.faults, why) == ERR_OK)
+        return 0;
+    log_error("paper.faults", LOG_S("reason", why));
+    return EXIT_CONFIG;
+}
+
 static int open_engine(struct paper *p)
 {
     char msg[ENGINE_MSG_MAX] = "";
@@ -281,14 +300,14 @@ static int open_ports(struct paper *p)
 {
     int port = p->o.port ? p->o.port : kept_port(p->port_file), busy = 0;
     int admin = p->o.admin_port ? p->o.admin_port : kept_port(p->admin_file);
-    int err = serve_new(p->loop, &p->venue, port, admin, &p->serve, &busy);
+    int err = serve_new(p->loop, &p->venue, p->faults, port, admin, &p->serve, &busy);
     for (int tries = 0; err == ERR_BUSY && tries < 2; tries++) {
         if (busy == p->o.port || busy == p->o.admin_port)
             break;
         log_warn("paper.port_taken", LOG_I("port", busy), LOG_S("action", "taking another one"));
         port = busy == port ? 0 : port;
         admin = busy == admin ? 0 : admin;
-        err = serve_new(p->loop, &p->venue, port, admin, &p->serve, &busy);
+        err = serve_new(p->loop, &p->venue, p->faults, port, admin, &p->serve, &busy);
     }
     if (err != ERR_OK) {
         log_error("paper.port", LOG_I("port", busy), LOG_S("error", err_name(err)),
@@ -301,6 +320,25 @@ static int open_ports(struct paper *p)
     return 0;
 }
 
+static bool mirrors(const struct paper *p)
+{
+    return strncmp(p->o.market, "mirror:", 7) == 0;
+}
+
+static void advance(void *arg)
+{
+    (void)venue_advance(arg);           /* serve's timer meets the same error and ends the process */
+}
+
+/* The clock of a mirrored market is the wall's, however long the process was down. */
+static int start_mirror(struct paper *p)
+{
+    int err = mirror_new(p->loop, p->venue.engine, p->o.market + strlen("mirror:"), advance, &p->venue, &p->mirror);
+    if (err != ERR_OK)
+        log_error("paper.mirror", LOG_S("error", err_name(err)), LOG_S("market", p->o.market));
+    return err == ERR_OK ? 0 : EXIT_FAILURE;
+}
+
 static void on_signal(void *arg, int signum)
 {
     (void)signum;
@@ -311,8 +349,12 @@ static int run(struct paper *p)
 {
     char url[64], now[TM_TEXT_MAX];
     snprintf(url, sizeof url, "ws://127.0.0.1:%d/", serve_port(p->serve));
+    if (mirrors(p) && engine_advance(p->venue.engine, wall_ns(), wall_ns()) != ERR_OK)
+        return EXIT_CONFIG;
     venue_init(&p->venue, p->venue.engine, p->o.speed, url);
     serve_start(p->serve);
+    if (mirrors(p) && start_mirror(p) != 0)
+        return EXIT_FAILURE;
     loop_on_signal(p->loop, SIGTERM, on_signal, p->loop);
     loop_on_signal(p->loop, SIGINT, on_signal, p->loop);
     log_info("paper.ready", LOG_I("port", serve_port(p->serve)),
@@ -347,11 +389,14 @@ int main(int argc, char **argv)
     p.push = push_new(p.loop, &p.venue);
     rc = prepare_files(&p);
     rc = rc != 0 ? rc : load_keys(&p);
+    rc = rc != 0 ? rc : load_faults(&p);
     rc = rc != 0 ? rc : open_engine(&p);
     rc = rc != 0 ? rc : open_ports(&p);
     rc = rc != 0 ? rc : run(&p);
+    mirror_destroy(&p.mirror);
     serve_destroy(&p.serve);
     push_destroy(&p.push);
+    faults_destroy(&p.faults);
     if (p.venue.engine != NULL)
         engine_close(p.venue.engine);
     loop_destroy(&p.loop);

@@ -7,6 +7,11 @@
 
 #include "proto/err.h"
 
+#define MADE_MAX 112            /* prints of a made bar */
+#define JOINED 0.5              /* prints that belong to the order of the one before */
+#define STAYS_LEAST 0.5         /* prints at the price of the one before: in some minutes ... */
+#define STAYS_MOST 0.98         /* ... and in the others, where one side takes for long */
+
 static int list_symbol(struct market *m, const char *name, size_t len, int *ret, char *msg,
                        size_t size)
 {
@@ -64,9 +69,13 @@ static int open_spec(struct market *m, const char *spec, const char *symbols, ch
 {
     if (strcmp(spec, "synthetic") == 0)
         return open_synth(m, symbols, msg, size);
+    if (strncmp(spec, "mirror:http", 11) == 0) {
+        m->live = true;
+        return open_synth(m, symbols, msg, size);
+    }
     if (strncmp(spec, "replay:", 7) == 0 && spec[7])
         return open_replay(m, spec + 7, msg, size);
-    snprintf(msg, size, "market: '%.60s' is neither synthetic nor replay:SYMBOL=FILE,...", spec);
+    snprintf(msg, size, "market: '%.60s' is neither synthetic nor replay:SYMBOL=FILE,... nor mirror:http://...", spec);
     return ERR_SYNTAX;
 }
 
@@ -87,7 +96,7 @@ int market_open(struct market *m, const char *spec, const char *symbols, uint64_
             must(m->ring[i] != NULL);
         }
     m->minute = start_minute - HISTORY_MIN - 1;
-    if (!m->replay)
+    if (!m->replay && !m->live)
         synth_init(&m->synth, seed, m->minute + 1, start_minute);
     while (m->minute < start_minute - 1)
         market_next(m);
@@ -105,9 +114,9 @@ void market_close(struct market *m)
 
 void market_next(struct market *m)
 {
-    struct bar bars[CONTRACTS_MAX];
+    struct bar bars[CONTRACTS_MAX] = {{0, 0, 0, 0, 0}};
     m->minute++;
-    if (!m->replay)
+    if (!m->replay && !m->live)
         synth_next(&m->synth, bars);
     for (int i = 0; i < CONTRACTS_MAX; i++)
         if (m->listed[i])
@@ -142,9 +151,65 @@ static void walk(struct rng *r, const struct bar *b, struct print *p, int from, 
     }
 }
 
+static void spread_lots(struct rng *r, int64_t lots, int n, struct print *ret)
+{
+    double weight[MADE_MAX], sum = 0, cum = 0;
+    for (int j = 0; j < n; j++)
+        sum += weight[j] = -log(rng_unit(r));
+    int64_t given = 0, spare = lots - n;
+    for (int j = 0; j < n; j++) {
+        cum += weight[j];
+        int64_t upto = j == n - 1 ? spare : llround((double)spare * cum / sum);
+        ret[j].lots = 1 + upto - given;
+        given = upto;
+    }
+}
+
+/* Takers arrive in clusters: gaps are log-normal, none between prints of one order. */
+static void spread_time(struct rng *r, int n, const bool *joined, struct print *ret)
+{
+    double gap[MADE_MAX], sum = 0, cum = 0;
+    for (int j = 0; j < n; j++)
+        sum += gap[j] = j == 0 || joined[j] ? 0 : exp(rng_normal(r));
+    for (int j = 0; j < n; j++) {
+        cum += gap[j];
+        int64_t at = 1 + (int64_t)(cum / (sum + 1) * (double)NS_PER_MIN * 0.99);
+        int64_t after = j > 0 ? ret[j - 1].offset_ns + 1000 + (int64_t)(rng_next(r) % 50000) : 0;
+        ret[j].offset_ns = at > after ? at : after;
+    }
+}
+
+bool market_book(struct market *m, int sym, int64_t ns, struct level *bids, size_t *ret_bids,
+                 struct level *asks, size_t *ret_asks)
+{
+    return replay_book(&m->files[sym], contract_get(sym), ns, bids, ret_bids, asks, ret_asks);
+}
+
+/* The file's own trades, and a mark wherever the book changed. */
+static int recorded_prints(const struct replay *r, int64_t minute, struct print ret[PRINTS_MAX])
+{
+    int64_t from = minute * NS_PER_MIN, to = from + NS_PER_MIN, last = -1;
+    size_t t = replay_trade_at(r, from), b = replay_book_at(r, from);
+    int n = 0;
+    while (n < PRINTS_MAX) {
+        int64_t trade = t < r->n_trades ? r->trades[t].ns : INT64_MAX;
+        int64_t book = b < r->n_books ? r->book_ns[b] : INT64_MAX, at = trade < book ? trade : book;
+        if (at >= to)
+            break;
+        last = at - from > last ? at - from : last + 1;
+        ret[n++] = trade < book ? (struct print){last, r->trades[t].px, r->trades[t].lots}
+                                : (struct print){last, 0, 0};
+        t += trade < book;
+        b += trade >= book;
+    }
+    return n;
+}
+
 int market_prints(const struct market *m, int sym, int64_t minute, const struct bar *b,
                   struct print ret[PRINTS_MAX])
 {
+    if (m->files[sym].trades != NULL)
+        return recorded_prints(&m->files[sym], minute, ret);
     if (b->lots <= 0)
         return 0;
     struct rng r = rng_for(m->seed, 0x100u + (unsigned)sym, (uint64_t)minute);
@@ -163,16 +228,15 @@ int market_prints(const struct market *m, int sym, int64_t minute, const struct 
     walk(&r, b, ret, i, k, n);
     walk(&r, b, ret, k, n - 1, n);
 
-    double weight[PRINTS_MAX], sum = 0, cum = 0;
-    for (int j = 0; j < n; j++)
-        sum += weight[j] = -log(rng_unit(&r));
-    int64_t given = 0, spare = b->lots - n;
+    /* A taker's order fills against several makers in one instant, others follow it at its price. */
+    bool joined[MADE_MAX];
+    double stays = rng_next(&r) % 2 ? STAYS_MOST : STAYS_LEAST;
     for (int j = 0; j < n; j++) {
-        cum += weight[j];
-        int64_t upto = j == n - 1 ? spare : llround((double)spare * cum / sum);
-        ret[j].lots = 1 + upto - given;
-        given = upto;
-        ret[j].offset_ns = (int64_t)(((double)j + 0.9 * rng_unit(&r)) * (double)NS_PER_MIN / n) + 1;
+        joined[j] = j > 0 && rng_unit(&r) < JOINED;
+        if (j > 0 && rng_unit(&r) < stays && j != i && j != k && j != n - 1)
+            ret[j].px = ret[j - 1].px;
     }
+    spread_lots(&r, b->lots, n, ret);
+    spread_time(&r, n, joined, ret);
     return n;
 }

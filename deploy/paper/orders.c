@@ -180,7 +180,11 @@ static void position_closed(struct engine *e, int account, int sym, bool liquida
     row.close_market_ns = e->now_ns;
     vec_push(e->closed, row);
     engine_put(e, R_CLOSED, &row, sizeof row);
+    int32_t level = p->risk_level;
+    bool deposit = p->auto_deposit;
     memset(p, 0, sizeof *p);
+    p->risk_level = level;
+    p->auto_deposit = deposit;
 }
 
 /* Triggers that came with an entry go with its position. */
@@ -230,14 +234,15 @@ static void settle(struct engine *e, struct order *o, struct fill *f)
             p->opened_market_ns = e->now_ns;
             p->id = o->side * e->next_row++;    /* sign: the position's side */
         }
-        position_add(p, c, o->side, f->lots, f->px, o->leverage);
+        position_add(&e->rule, p, c, o->side, f->lots, f->px, o->leverage);
     } else {
         gross = position_reduce(p, c, f->lots, f->px);
     }
+    f->gross = gross;
     p->comm = dec_add(p->comm, f->fee);
     a->fees = dec_add(a->fees, f->fee);
     a->realised = dec_add(a->realised, gross);
-    a->cash = dec_add(a->cash, dec_sub(gross, f->fee));
+    f->cash = a->cash = dec_add(a->cash, dec_sub(gross, f->fee));
     o->cum_lots += f->lots;
     o->cum_value = dec_add(o->cum_value, f->value);
     o->updated_ns = e->server_ns;
@@ -273,7 +278,8 @@ static void fill(struct engine *e, struct order *o, int64_t trade_id, int64_t px
         f.opens = opens;
         f.px = px;
         f.lots = opens || lots < abs64(q) ? lots : abs64(q);
-        f.fee_rate = liq == LIQ_MAKER && !o->hidden ? c->maker_fee : c->taker_fee;
+        bool unseen = o->hidden || o->visible;      /* those always pay as takers */
+        f.fee_rate = liq == LIQ_MAKER && !unseen ? c->maker_fee : c->taker_fee;
         f.server_ns = e->server_ns;
         f.market_ns = e->now_ns;
         settle(e, o, &f);
@@ -359,13 +365,8 @@ static bool oid_ok(const char *s)
 
 static bool oid_used(const struct engine *e, int account, const char *oid)
 {
-    for (size_t i = e->orders.n; i-- > 0;) {
-        const struct order *o = e->orders.at[i];
-        if (o->account == account && (e->oid_ever || o->state != ORDER_DONE) &&
-            strcmp(o->cl_ord_id, oid) == 0)
-            return true;
-    }
-    return false;
+    const struct order *o = engine_order_by_oid(e, account, oid);   /* the newest: older ones are done */
+    return o && (e->oid_ever || o->state != ORDER_DONE);
 }
 
 static int ticks_of(const struct contract *c, dec_t px, const char *what, int64_t *ret, char *msg)
@@ -405,6 +406,34 @@ static int lots_of(const struct engine *e, int sym, const struct order_req *r, i
     return 0;
 }
 
+/* Hidden and iceberg orders; both mean iceberg. */
+static int check_unseen(const struct order_req *r, int64_t lots, char *msg)
+{
+    if (!r->hidden && !r->iceberg)
+        return 0;
+    if (r->type == TYPE_MARKET)
+        return refuse(msg, 100001, "hidden and iceberg are for limit orders only.");
+    if (r->post_only)
+        return refuse(msg, 100001, "postOnly cannot go with hidden or iceberg.");
+    if (r->iceberg && (r->visible <= 0 || r->visible > lots || r->visible < (lots + 19) / 20))
+        return refuse(msg, 100001, "visibleSize must be from a twentieth of the size to the size.");
+    return 0;
+}
+
+static int check_band(const struct engine *e, const struct order *o, char *msg)
+{
+    int64_t buy, sell;
+    char text[DEC_TEXT_MAX];
+    const struct contract *c = e->syms[o->sym].c;
+    engine_band(e, o->sym, &buy, &sell);
+    if (o->type != TYPE_LIMIT || o->side == SIDE_NONE || (o->side > 0 ? o->px <= buy : o->px >= sell))
+        return 0;
+    snprintf(msg, ENGINE_MSG_MAX, "Order price cannot be %s than %s",
+             o->side > 0 ? "higher" : "lower",
+             dec_format(contract_px(c, o->side > 0 ? buy : sell), text));
+    return o->side > 0 ? 300011 : 300012;
+}
+
 /* What the request says, checked by itself, into *o. */
 static int parse_req(struct engine *e, const struct order_req *r, struct order *o, char *msg)
 {
@@ -412,6 +441,10 @@ static int parse_req(struct engine *e, const struct order_req *r, struct order *
     if (sym < 0 || !e->syms[sym].listed)
         return refuse(msg, 100003, "Contract parameter invalid.");
     const struct contract *c = e->syms[sym].c;
+    o->sym = sym;
+    o->side = (int8_t)r->side;
+    o->type = (int8_t)r->type;
+    o->stop = (int8_t)r->stop;
     if (e->syms[sym].status != CONTRACT_OPEN)
         return refuse(msg, 300002, "The contract is not tradable at the moment.");
     if (!oid_ok(r->cl_ord_id))
@@ -437,8 +470,8 @@ static int parse_req(struct engine *e, const struct order_req *r, struct order *
         return code;
     if ((code = lots_of(e, sym, r, o->px, &o->lots, msg)))
         return code;
-    if (r->post_only && r->hidden)
-        return refuse(msg, 100001, "postOnly and hidden exclude each other.");
+    if ((code = check_unseen(r, o->lots, msg)) || (o->stop == STOP_NONE && (code = check_band(e, o, msg))))
+        return code;
     if (r->leverage > c->max_leverage) {
         snprintf(msg, ENGINE_MSG_MAX, "The leverage cannot be greater than %d.", c->max_leverage);
         return 300016;
@@ -446,17 +479,14 @@ static int parse_req(struct engine *e, const struct order_req *r, struct order *
     if (r->cross)
         return refuse(msg, 330005, "The order's margin mode does not match the selected one.");
     o->account = r->account;
-    o->sym = sym;
-    o->side = (int8_t)r->side;
-    o->type = (int8_t)r->type;
     o->tif = (int8_t)r->tif;
     o->stp = (int8_t)r->stp;
-    o->stop = (int8_t)r->stop;
     o->stop_px_type = (int8_t)r->stop_px_type;
     o->reduce_only = r->reduce_only || r->close_order;
     o->close_order = r->close_order;
     o->post_only = r->post_only && r->tif == TIF_GTC && r->type == TYPE_LIMIT;
-    o->hidden = r->hidden;
+    o->hidden = r->hidden && !r->iceberg;
+    o->visible = r->iceberg ? r->visible : 0;
     o->force_hold = r->force_hold;
     o->leverage = r->leverage > 0 ? r->leverage : 1;
     snprintf(o->cl_ord_id, sizeof o->cl_ord_id, "%s", r->cl_ord_id);
@@ -472,30 +502,8 @@ static bool within(const struct order *o, int64_t px)
 /* Lots to be had at once within the limit (up to the order's), and the worst price among them. */
 static int64_t reachable(const struct engine *e, const struct order *o, int64_t *ret_worst)
 {
-    struct level l[BOOK_CAP + ORDERS_PER_SYMBOL];
-    size_t n = sizeof l / sizeof l[0];
-    int64_t got = 0;
-    book_levels(&e->syms[o->sym].book, 1 - book_side(o->side), l, &n);
-    *ret_worst = 0;
-    for (size_t i = 0; i < n && got < leaves(o) && within(o, l[i].px); i++) {
-        got += l[i].lots;
-        *ret_worst = l[i].px;
-    }
-    return got < leaves(o) ? got : leaves(o);
-}
-
-static int check_band(const struct engine *e, const struct order *o, char *msg)
-{
-    int64_t buy, sell;
-    char text[DEC_TEXT_MAX];
-    const struct contract *c = e->syms[o->sym].c;
-    engine_band(e, o->sym, &buy, &sell);
-    if (o->type != TYPE_LIMIT || (o->side > 0 ? o->px <= buy : o->px >= sell))
-        return 0;
-    snprintf(msg, ENGINE_MSG_MAX, "Order price cannot be %s than %s",
-             o->side > 0 ? "higher" : "lower",
-             dec_format(contract_px(c, o->side > 0 ? buy : sell), text));
-    return o->side > 0 ? 300011 : 300012;
+    return book_reach(&e->syms[o->sym].book, 1 - book_side(o->side), o->type == TYPE_LIMIT ? o->px : 0,
+                      leaves(o), o->stp == STP_NONE ? -1 : o->account, o->stp != STP_CO, ret_worst);
 }
 
 static int check_count(const struct engine *e, const struct order *o, char *msg)
@@ -530,7 +538,7 @@ static int check_funds(struct engine *e, const struct order *o, int64_t worst, c
     struct wallet w;
     char text[DEC_TEXT_MAX];
     engine_wallet(e, o->account, &w);
-    dec_t cost = margin_order(c, lots, px, o->leverage);
+    dec_t cost = margin_order(&e->rule, c, lots, px, o->leverage);
     if (dec_gt(cost, w.available)) {
         snprintf(msg, ENGINE_MSG_MAX, "Balance insufficient. The order would cost %s.",
                  dec_format(cost, text));
@@ -538,7 +546,7 @@ static int check_funds(struct engine *e, const struct order *o, int64_t worst, c
     }
     dec_t value = dec_add(contract_value(c, lots, px),
                           p->qty * o->side > 0 ? dec_abs(p->cost) : dec_zero());
-    const struct tier *t = contract_tier(c, value);
+    const struct tier *t = contract_tier(c, value, p->risk_level);
     if (dec_gt(value, dec_int(t->max_risk)) || o->leverage > t->max_leverage)
         return refuse(msg, 300005, "Risk limit exceeded.");
     return 0;
@@ -656,6 +664,7 @@ int engine_place(struct engine *e, const struct order_req *r, bool test, int64_t
     draft.updated_ns = o->updated_ns;
     draft.market_ns = o->market_ns;
     *o = draft;
+    engine_index_oid(e, o);
     *ret_id = o->id;
     if (o->state == ORDER_STOP) {
         stops_add(&e->syms[o->sym], o);
@@ -758,7 +767,7 @@ static void liquidate(struct engine *e, int account, int sym)
             if (s->book.queue[side][i]->account == account)
                 cancel(e, s->book.queue[side][i]);
     struct position_view v;
-    position_show(p, s->c, engine_mark_px(s), &v);
+    engine_position(e, account, sym, &v);
     int64_t px;
     dec_t at = dec_round_to(v.bankrupt, s->c->tick, p->qty > 0 ? DEC_CEIL : DEC_FLOOR);
     must(dec_to_int(dec_quo(at, s->c->tick), &px) == ERR_OK);
@@ -796,7 +805,8 @@ void orders_liquidate(struct engine *e, int sym)
     struct sym *s = &e->syms[sym];
     for (int a = 0; a < e->n_accounts; a++)
         if (e->positions[a][sym].qty != 0 &&
-            position_liquidates(&e->positions[a][sym], s->c, engine_mark_px(s)))
+            position_liquidates(&e->rule, &e->positions[a][sym], s->c, engine_mark_px(s),
+                                engine_running_rate(e, sym)))
             liquidate(e, a, sym);
 }
 
@@ -820,7 +830,8 @@ void orders_fund(struct engine *e, int sym, dec_t rate, int64_t t_ns)
         r->cost = dec_mul(dec_mul(dec_int(p->qty), s->c->multiplier), mark);
         r->amount = dec_round_places(dec_neg(dec_mul(r->cost, rate)), 12, DEC_HALF_EVEN);
         r->market_ns = t_ns;
-        e->accounts[a].cash = dec_add(e->accounts[a].cash, r->amount);
+        r->server_ns = e->server_ns;
+        r->cash = e->accounts[a].cash = dec_add(e->accounts[a].cash, r->amount);
         e->accounts[a].funding = dec_add(e->accounts[a].funding, r->amount);
         p->funding = dec_add(p->funding, r->amount);
         if (dec_sign(r->amount) < 0)    /* paid out of the position's margin */
@@ -868,11 +879,10 @@ void engine_wallet(const struct engine *e, int account, struct wallet *ret)
                 if (o->account == account)
                     w.order_margin = dec_add(
                         w.order_margin,
-                        margin_order(s->c, opening(p, o, leaves(o)), o->px, o->leverage));
+                        margin_order(&e->rule, s->c, opening(p, o, leaves(o)), o->px, o->leverage));
             }
     }
-    w.available = dec_sub(dec_sub(w.cash, w.position_margin), w.order_margin);
-    w.equity = dec_add(w.cash, w.upnl);
+    wallet_sum(&w);
     *ret = w;
 }
 
@@ -883,13 +893,40 @@ int engine_add_margin(struct engine *e, int account, int sym, dec_t amount, char
     if (p->qty == 0)
         return refuse(msg, 300009, "Position does not exist");
     engine_wallet(e, account, &w);
-    if (dec_sign(amount) > 0 ? dec_gt(amount, w.available)
-                             : dec_lt(dec_add(p->cross, amount), dec_zero()))
+    struct position_view v;
+    engine_position(e, account, sym, &v);
+    if (dec_sign(amount) > 0 ? dec_gt(amount, w.available) : dec_gt(dec_neg(amount), v.max_withdraw))
         return refuse(msg, 300003, "Balance insufficient.");
     p->cross = dec_add(p->cross, amount);
     mark_position(e, account, sym, POS_MARGIN);
     engine_commit(e);
     return 0;
+}
+
+int engine_set_risk_level(struct engine *e, int account, int sym, int level, char msg[ENGINE_MSG_MAX])
+{
+    struct position *p = &e->positions[account][sym];
+    const struct contract *c = e->syms[sym].c;
+    if (level < 1 || level > c->n_tiers)
+        return refuse(msg, 100001, "level does not exist for this contract");
+    const struct tier *t = &c->tiers[level - 1];
+    if (dec_gt(dec_abs(p->cost), dec_int(t->max_risk)))
+        return refuse(msg, 300005, "Risk limit exceeded.");
+    if (p->leverage > t->max_leverage) {
+        snprintf(msg, ENGINE_MSG_MAX, "The leverage cannot be greater than %d.", t->max_leverage);
+        return 300016;
+    }
+    p->risk_level = level;
+    mark_position(e, account, sym, POS_CHANGE);
+    (void)engine_cancel_all(e, account, sym, false, NULL, 0);
+    return 0;
+}
+
+void engine_set_auto_deposit(struct engine *e, int account, int sym, bool on)
+{
+    e->positions[account][sym].auto_deposit = on;
+    mark_position(e, account, sym, POS_AUTO_DEPOSIT);
+    engine_commit(e);
 }
 
 void engine_max_open(const struct engine *e, int account, int sym, int64_t px, int leverage,
@@ -901,7 +938,7 @@ void engine_max_open(const struct engine *e, int account, int sym, int64_t px, i
     int64_t lots = 0;
     engine_wallet(e, account, &w);
     if (px > 0 && leverage > 0 && dec_sign(w.available) > 0) {
-        dec_t one = margin_order(c, 1, px, leverage);
+        dec_t one = margin_order(&e->rule, c, 1, px, leverage);
         if (dec_to_int(dec_round_places(dec_quo(w.available, one), 0, DEC_FLOOR), &lots) != ERR_OK ||
             lots > c->max_qty)
             lots = c->max_qty;

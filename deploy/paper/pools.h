@@ -1,4 +1,5 @@
-/* pools - the venue's rate limit: weights taken from pools of 2000 per 30 s (kucoin-futures 4.1).
+/* pools - the venue's rate limit: weights taken from pools per 30 s (kucoin-futures 4.1); private ones grow
+ * with the VIP level.
  *
  * A window begins with the first call after the previous one ended.  Private pools are per account,
  * the public one per address (here one: loopback).  Times: monotonic ms.
@@ -10,7 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define POOL_LIMIT 2000
+#define POOL_LIMIT 2000             /* the public one, and VIP 0 */
+#define POOL_VIP_MAX 12
 #define POOL_WINDOW_MS 30000
 
 struct pool {
@@ -18,8 +20,10 @@ struct pool {
     int left;
 };
 
-/* False, and nothing taken, when less than `weight` is left. */
-bool pool_take(struct pool *p, int weight, int64_t now_ms);
+/* What a private pool of this VIP level (0 ... POOL_VIP_MAX) holds. */
+int pool_limit(int vip);
+/* False, and nothing taken, when less than `weight` is left of a pool of `limit`. */
+bool pool_take(struct pool *p, int limit, int weight, int64_t now_ms);
 int64_t pool_reset_ms(const struct pool *p, int64_t now_ms);
 
 #endif

@@ -281,6 +281,7 @@ static void order_fields(struct jw *w, enum order_event ev, const struct order *
     static const char *const types[] = {"open", "match", "update", "filled", "canceled"};
     const struct contract *c = contract_get(o->sym);
     bool maker = f != NULL && f->liquidity == LIQ_MAKER, gone = ev == EV_CANCELED;
+    bool liquid = *o->cl_ord_id == '\0' && !o->attached;    /* nobody's order but the exchange's */
     int64_t left = o->lots - o->cum_lots;
     jw_str(w, "symbol", c->symbol);
     jw_str(w, "orderType", view_type(o->type));
@@ -298,6 +299,7 @@ static void order_fields(struct jw *w, enum order_event ev, const struct order *
     jw_decs(w, "price", contract_px(c, o->px));
     jw_int(w, "orderTime", o->created_ns);
     jw_int(w, "ts", o->updated_ns);
+    jw_str(w, "tradeType", liquid ? "liquid" : "trade");
     if (ev == EV_UPDATE)
         jw_ints(w, "oldSize", old_lots);
     if (f == NULL)
@@ -307,7 +309,6 @@ static void order_fields(struct jw *w, enum order_event ev, const struct order *
     jw_decs(w, "matchPrice", contract_px(c, f->px));
     jw_ints(w, "matchSize", f->lots);
     jw_ints(w, "tradeId", f->trade_id);
-    jw_str(w, "tradeType", f->trade_type == TRADE_LIQUID ? "liquid" : "trade");
 }
 
 static void on_order(void *arg, enum order_event ev, const struct order *o, const struct fill *f,
@@ -372,7 +373,7 @@ static void send_position(struct push *p, int account, int sym, const char *why)
 static void on_position(void *arg, int account, int sym, enum position_reason why)
 {
     static const char *const reasons[] = {"positionChange", "marginChange", "liquidation",
-                                          "marginChange"};
+                                          "marginChange", "autoAppendMarginStatusChange"};
     send_position(arg, account, sym, reasons[why]);
 }
 
@@ -426,6 +427,49 @@ static void on_wallet(void *arg, int account)
     end(p, WS_WALLET, WS_BARE, account);
 }
 
+static struct jw *begin_config(struct push *p, int topic, int account)
+{
+    return p == NULL || p->subs[topic][WS_BARE] == 0
+               ? NULL : begin_private(p, topic, WS_BARE, account, "user.config");
+}
+
+void push_margin_mode(struct push *p, int account, int sym)
+{
+    struct jw *w = begin_config(p, WS_MARGIN_MODE, account);
+    if (w == NULL)
+        return;
+    jw_str(w, contract_get(sym)->symbol, "ISOLATED");
+    end(p, WS_MARGIN_MODE, WS_BARE, account);
+}
+
+void push_cross_leverage(struct push *p, int account, int sym, int leverage)
+{
+    struct jw *w = begin_config(p, WS_CROSS_LEVERAGE, account);
+    if (w == NULL)
+        return;
+    jw_open(w, contract_get(sym)->symbol, '{');
+    jw_ints(w, "leverage", leverage);
+    jw_close(w, '}');
+    end(p, WS_CROSS_LEVERAGE, WS_BARE, account);
+}
+
+void push_risk_level(struct push *p, int account, int sym, bool ok, const char *msg)
+{
+    struct position_view v;
+    for (int i = 0; p != NULL && i < 2; i++) {
+        int topic = i == 0 ? WS_POSITION : WS_POSITION_ALL, slot = i == 0 ? sym : WS_BARE;
+        if (p->subs[topic][slot] == 0)
+            continue;
+        engine_position(p->v->engine, account, sym, &v);
+        struct jw *w = begin_private(p, topic, slot, account, "position.adjustRiskLimit");
+        jw_str(w, "symbol", contract_get(sym)->symbol);
+        jw_bool(w, "success", ok);
+        jw_int(w, "riskLimitLevel", v.risk_level);
+        jw_str(w, "msg", msg);
+        end(p, topic, slot, account);
+    }
+}
+
 /* ---- what is conflated ---- */
 
 static void send_top(struct push *p, int sym)
@@ -453,6 +497,34 @@ static void send_ticker(struct push *p, int sym)
     jw_open(w, "data", '{');
     view_ticker_fields(w, &t, sym);
     end(p, WS_TICKER, sym, -1);
+}
+
+/* The last 24 hours, every SWEEP_MS. */
+static void send_snapshot(struct push *p, int sym)
+{
+    struct market_stats s;
+    char id[25];
+    unsigned char bytes[12];
+    const struct contract *c = contract_get(sym);
+    if (p->subs[WS_SNAPSHOT][sym] == 0)
+        return;
+    engine_stats(p->v->engine, sym, &s);
+    randombytes_buf(bytes, sizeof bytes);
+    dec_t pct = s.open > 0 ? dec_quo(dec_int(s.last - s.open), dec_int(s.open)) : dec_zero();
+    struct jw *w = begin(p, WS_SNAPSHOT, sym, "snapshot.24h", 0);
+    jw_str(w, "id", sodium_bin2hex(id, sizeof id, bytes, sizeof bytes));
+    jw_open(w, "data", '{');
+    jw_dec(w, "highPrice", contract_px(c, s.high));
+    jw_dec(w, "lastPrice", contract_px(c, s.last));
+    jw_dec(w, "lowPrice", contract_px(c, s.low));
+    jw_dec(w, "price24HoursBefore", contract_px(c, s.open));
+    jw_dec(w, "priceChg", contract_px(c, s.last - s.open));
+    jw_dec(w, "priceChgPct", dec_round_places(pct, 6, DEC_HALF_EVEN));
+    jw_str(w, "symbol", c->symbol);
+    jw_int(w, "ts", wall_ns());
+    jw_dec(w, "turnover", dec_round_places(s.turnover, 4, DEC_HALF_EVEN));
+    jw_dec(w, "volume", dec_mul(dec_int(s.lots), c->multiplier));
+    end(p, WS_SNAPSHOT, sym, -1);
 }
 
 static void send_depth(struct push *p, int sym, int topic, size_t depth)
@@ -602,6 +674,15 @@ static void query_value(const char *target, const char *name, char *ret, size_t 
     }
 }
 
+/* Of an account, not counting those that end; public ones have no account and no limit. */
+static int sessions_of(const struct push *p, int account)
+{
+    int n = 0;
+    for (const struct session *s = p->sessions; s != NULL && account >= 0; s = s->next)
+        n += s->account == account && !s->bad;
+    return n;
+}
+
 int push_on_open(void *arg, struct ws_conn *c, const struct server_request *req)
 {
     struct push *p = arg;
@@ -619,6 +700,10 @@ int push_on_open(void *arg, struct ws_conn *c, const struct server_request *req)
     int err = venue_token_open(p->v, token, &s->account);
     if (err != ERR_OK) {
         fail_session(p, s, 401, err == ERR_TIMEOUT ? "token is expired" : "token is invalid");
+        return 0;
+    }
+    if (sessions_of(p, s->account) > PUSH_SESSIONS) {
+        fail_session(p, s, 509, "exceed max session count limitation of 50");
         return 0;
     }
     if (connect_id[0] == '\0')
@@ -727,6 +812,8 @@ static void on_sweep(void *arg)
 {
     struct push *p = arg;
     int64_t now = now_ms();
+    for (int sym = 0; sym < CONTRACTS_MAX; sym++)
+        send_snapshot(p, sym);
     for (struct session *s = p->sessions; s != NULL; s = s->next) {
         if (s->bad)
             continue;

@@ -13,6 +13,8 @@
 #include "deploy/paper/rest.h"
 
 #define TIMESTAMP_WINDOW_MS 5000
+#define SPAN_MAX_MS (7 * 24 * 3600 * 1000LL)
+#define CLIENT_IP "127.0.0.1"     /* the server listens there only */
 
 static const struct rest_route *const tables[] = {
     rest_market_routes, rest_account_routes, rest_order_routes,
@@ -38,7 +40,8 @@ static void refuse(struct rest_call *c, int status, int code, const char *msg)
 const char *rest_param(const struct rest_call *c, const char *name)
 {
     for (size_t i = 0; i < c->n_params; i++)
-        if (strcmp(c->params[i].name, name) == 0 && *c->params[i].value != '\0')
+        if (strcmp(c->params[i].name, name) == 0 && *c->params[i].value != '\0' &&
+            strcmp(c->params[i].value, "undefined") != 0)   /* the venue's own client writes it for none */
             return c->params[i].value;
     return NULL;
 }
@@ -119,6 +122,42 @@ void rest_page_close(struct rest_call *c, const struct rest_page *p)
     jw_close(c->out, '}');
 }
 
+bool rest_offset_init(struct rest_call *c, struct rest_offset *o, int64_t default_max, int64_t most)
+{
+    const int64_t last = INT64_MAX / NS_PER_MS;
+    *o = (struct rest_offset){
+        .from_ms = rest_param_int(c, "startAt", 0, 0, last),
+        .to_ms = rest_param_int(c, "endAt", last, 0, last),
+        .max = rest_param_int(c, "maxCount", default_max, 1, most),
+        .offset = rest_param_int(c, "offset", -1, 0, INT64_MAX),
+    };
+    const char *forward = rest_param(c, "forward"), *reverse = rest_param(c, "reverse");
+    o->down = (reverse == NULL || strcmp(reverse, "false") != 0) ==
+              (forward == NULL || strcmp(forward, "false") != 0);
+    if (c->code != 0)
+        return false;
+    jw_open(c->out, "data", '{');
+    jw_open(c->out, "dataList", '[');
+    return true;
+}
+
+bool rest_offset_row(struct rest_offset *o, int64_t id, int64_t ms)
+{
+    if (o->more || ms < o->from_ms || ms > o->to_ms ||
+        (o->offset >= 0 && (o->down ? id >= o->offset : id <= o->offset)))
+        return false;
+    o->more = o->rows == o->max;
+    o->rows += !o->more;
+    return !o->more;
+}
+
+void rest_offset_close(struct rest_call *c, const struct rest_offset *o)
+{
+    jw_close(c->out, ']');
+    jw_bool(c->out, "hasMore", o->more);
+    jw_close(c->out, '}');
+}
+
 bool rest_span(struct rest_call *c, int64_t span_ns, int64_t *ret_from_ns, int64_t *ret_to_ns)
 {
     int64_t most = INT64_MAX / NS_PER_MS;
@@ -128,6 +167,8 @@ bool rest_span(struct rest_call *c, int64_t span_ns, int64_t *ret_from_ns, int64
     *ret_to_ns = to >= 0 ? to * NS_PER_MS + NS_PER_MS - 1
                : from >= 0 && from * NS_PER_MS + span_ns < now ? from * NS_PER_MS + span_ns : now;
     *ret_from_ns = from >= 0 ? from * NS_PER_MS : *ret_to_ns - span_ns;
+    if (from >= 0 && to - from > SPAN_MAX_MS)
+        rest_fail(c, 100001, "startAt and endAt may be 7 days apart at most");
     return c->code == 0;
 }
 
@@ -204,13 +245,13 @@ static const struct rest_route *find_route(struct rest_call *c)
 
 /* ---- who calls (kucoin-futures 2) ---- */
 
-static bool timestamp_ok(const char *text)
+static bool timestamp_ok(const struct venue *v, const char *text)
 {
     dec_t d;
     int64_t ms;
     if (dec_parse(text, &d) != ERR_OK || dec_to_int(d, &ms) != ERR_OK)
         return false;
-    int64_t now_ms = wall_ns() / NS_PER_MS;
+    int64_t now_ms = venue_server_ns(v) / NS_PER_MS;
     return ms >= now_ms - TIMESTAMP_WINDOW_MS && ms <= now_ms + TIMESTAMP_WINDOW_MS;
 }
 
@@ -248,12 +289,14 @@ static void authenticate(struct rest_call *c)
         refuse(c, 400, 400008, "Keys of version 1 are no longer supported");
     else if (strcmp(q->version, "2") != 0 && strcmp(q->version, "3") != 0)
         refuse(c, 400, 400009, "Invalid KC-API-KEY-VERSION");
-    else if (!timestamp_ok(q->timestamp))
+    else if (!timestamp_ok(c->v, q->timestamp))
         refuse(c, 400, 400002, "KC-API-TIMESTAMP Invalid");
     else if (!passphrase_ok(q, k))
         refuse(c, 401, 400004, "Invalid KC-API-PASSPHRASE");
     else if (!signature_ok(q, k->secret))
         refuse(c, 401, 400005, "Invalid KC-API-SIGN");
+    else if (!apikey_from(k, CLIENT_IP))
+        refuse(c, 403, 400006, "Invalid request IP, the current clients IP is:" CLIENT_IP);
     c->key = k;
     c->account = k != NULL ? k->account_no : -1;
 }
@@ -264,8 +307,9 @@ static void take_weight(struct rest_call *c, enum pool_kind kind, int weight, st
 {
     int64_t now_ms = mono_now().ns / NS_PER_MS;
     struct pool *p = &c->v->pools[kind][c->account > 0 ? c->account : 0];
-    bool ok = pool_take(p, weight, now_ms);
-    ret->limit = POOL_LIMIT;
+    int limit = kind == POOL_PUBLIC || c->key == NULL ? POOL_LIMIT : pool_limit(c->key->vip);
+    bool ok = pool_take(p, limit, weight, now_ms);
+    ret->limit = limit;
     ret->remaining = p->left;
     ret->reset_ms = pool_reset_ms(p, now_ms);
     if (!ok) {

@@ -58,7 +58,7 @@ struct rest_call {
 
 /* Fail the call: HTTP 200 as business errors do. */
 void rest_fail(struct rest_call *c, int code, const char *msg);
-/* NULL when absent or empty. */
+/* NULL when absent, empty or the word `undefined`. */
 const char *rest_param(const struct rest_call *c, const char *name);
 /* def when absent; fails the call (100001) when it is no integer from min to max. */
 int64_t rest_param_int(struct rest_call *c, const char *name, int64_t def, int64_t min, int64_t max);
@@ -76,7 +76,14 @@ bool rest_page_init(struct rest_call *c, struct rest_page *p, int64_t default_si
 bool rest_page_row(struct rest_page *p);    /* counts a row; true when it lies on the page */
 void rest_page_close(struct rest_call *c, const struct rest_page *p);
 
-/* startAt and endAt in ms of server time; without them the last `span`. */
+/* Offset style (kucoin-futures 1.4): rows have ids that grow with time and are offered newest first, or
+ * oldest first when `down` is false; rest_offset_row counts one and is true when it belongs to the answer. */
+struct rest_offset { int64_t from_ms, to_ms, max, offset, rows; bool down, more; };
+bool rest_offset_init(struct rest_call *c, struct rest_offset *o, int64_t default_max, int64_t most);
+bool rest_offset_row(struct rest_offset *o, int64_t id, int64_t ms);
+void rest_offset_close(struct rest_call *c, const struct rest_offset *o);
+
+/* startAt and endAt in ms of server time; without them the last `span`.  More than 7 days: 100001. */
 bool rest_span(struct rest_call *c, int64_t span_ns, int64_t *ret_from_ns, int64_t *ret_to_ns);
 
 enum rest_auth { AUTH_PUBLIC, AUTH_GENERAL, AUTH_FUTURES };

@@ -13,12 +13,13 @@
 
 #define KLINE_ROWS 500
 #define TRADE_ROWS 100
+#define HISTORY_ROWS 65536      /* the engine keeps no more minutes */
 
 static void contracts_active(struct rest_call *c)
 {
     jw_open(c->out, "data", '[');
     for (int sym = 0; sym < CONTRACTS_MAX; sym++)
-        if (engine_listed(c->v->engine, sym))
+        if (engine_listed(c->v->engine, sym) && engine_status(c->v->engine, sym) != CONTRACT_CLOSED)
             view_contract(c->out, NULL, c->v, sym);
     jw_close(c->out, ']');
 }
@@ -123,10 +124,157 @@ static void trade_history(struct rest_call *c)
     jw_close(c->out, ']');
 }
 
+/* ---- what is computed from the contracts: index, premium, interest ---- */
+
+/* ".KXBTUSDT" (index), ".XBTUSDTMPI" and ".XBTUSDTMPI8H" (premium, *ret_minutes 1 and 480) to their contract;
+ * -1 for another name. */
+static int computed_symbol(const struct rest_call *c, const char *name, bool *ret_premium, int *ret_minutes)
+{
+    for (int sym = 0; name != NULL && sym < CONTRACTS_MAX; sym++) {
+        const struct contract *k = contract_get(sym);
+        size_t n = strlen(k->symbol);
+        if (!engine_listed(c->v->engine, sym))
+            continue;
+        *ret_minutes = 1;
+        *ret_premium = name[0] == '.' && strncmp(name + 1, k->symbol, n) == 0;
+        if (strcmp(name, k->index_symbol) == 0 || (*ret_premium && strcmp(name + 1 + n, "PI") == 0))
+            return sym;
+        *ret_minutes = 480;
+        if (*ret_premium && strcmp(name + 1 + n, "PI8H") == 0)
+            return sym;
+    }
+    return -1;
+}
+
+/* Rows of the offset style, one per `minutes` whose time is their id: the newest of them, or from the other
+ * end when the caller turns the list round. */
+#define COMPUTED_ROWS 100
+
+struct computed { int sym, minutes; bool premium; dec_t constant; const char *name; };
+
+static bool computed_row(struct rest_call *c, const struct computed *k, int64_t ms)
+{
+    struct candle bar;
+    dec_t value = k->constant;
+    if (k->sym >= 0) {
+        if (!engine_index_bar(c->v->engine, k->sym, k->premium, ms * NS_PER_MS, k->minutes, &bar))
+            return false;
+        value = k->premium ? dec_scaled(bar.close, -8)
+                           : dec_mul(dec_int(bar.close), contract_get(k->sym)->index_tick);
+    }
+    jw_open(c->out, NULL, '{');
+    jw_str(c->out, "symbol", k->name);
+    jw_int(c->out, "granularity", k->minutes * 60000);
+    jw_int(c->out, "timePoint", ms);
+    jw_dec(c->out, "value", value);
+    if (k->sym >= 0 && !k->premium) {
+        jw_open(c->out, "decomposionList", '[');    /* the venue's spelling */
+        jw_open(c->out, NULL, '{');
+        jw_str(c->out, "exchange", "paper");
+        jw_dec(c->out, "price", value);
+        jw_int(c->out, "weight", 1);
+        jw_close(c->out, '}');
+        jw_close(c->out, ']');
+    }
+    jw_close(c->out, '}');
+    return true;
+}
+
+static void computed_rows(struct rest_call *c, const struct computed *k)
+{
+    struct rest_offset o;
+    if (!rest_offset_init(c, &o, 10, COMPUTED_ROWS))
+        return;
+    const int64_t step = k->minutes * 60000LL, now = engine_market_ns(c->v->engine) / NS_PER_MS;
+    int64_t last = (o.to_ms < now ? o.to_ms : now) / step * step;
+    int64_t first = (o.from_ms + step - 1) / step * step;
+    if (first < last - HISTORY_ROWS * step)
+        first = last - HISTORY_ROWS * step;
+    if (o.offset >= 0 && o.down && o.offset - 1 < last)
+        last = (o.offset - 1) / step * step;
+    if (o.offset >= 0 && !o.down && o.offset >= first)
+        first = (o.offset / step + 1) * step;
+    for (int64_t at = o.down ? last : first; at >= first && at <= last && !o.more;) {
+        o.more = o.rows == o.max;
+        if (!o.more)
+            o.rows += computed_row(c, k, at);
+        at += o.down ? -step : step;
+    }
+    rest_offset_close(c, &o);
+}
+
+static void computed_query(struct rest_call *c, bool premium)
+{
+    struct computed k = {.name = rest_param(c, "symbol")};
+    k.sym = computed_symbol(c, k.name, &k.premium, &k.minutes);
+    if (k.sym < 0 || k.premium != premium)
+        rest_fail(c, k.name != NULL ? 100003 : 100001,
+                  k.name != NULL ? "Contract parameter invalid." : "symbol cannot be empty");
+    else
+        computed_rows(c, &k);
+}
+
+static void index_query(struct rest_call *c) { computed_query(c, false); }
+static void premium_query(struct rest_call *c) { computed_query(c, true); }
+
+/* A day of the quote currency costs 0.06 %, of a coin 0.03 %; the difference is the interest of funding. */
+static void interest_query(struct rest_call *c)
+{
+    const char *name = rest_param(c, "symbol"), *end = name != NULL ? strstr(name, "INT") : NULL;
+    struct computed k = {.sym = -1, .name = name, .minutes = 1};
+    size_t n = end != NULL && name[0] == '.' ? (size_t)(end - name) - 1 : 0;
+    bool coin = false, known = n == 4 && strncmp(name + 1, "USDT", n) == 0;
+    for (int sym = 0; !known && n > 0 && sym < CONTRACTS_MAX; sym++)
+        coin = coin || (strlen(contract_get(sym)->base) == n &&
+                        strncmp(name + 1, contract_get(sym)->base, n) == 0);
+    bool third = end != NULL && strcmp(end, "INT8H") == 0;
+    if ((!known && !coin) || (!third && strcmp(end, "INT") != 0)) {
+        rest_fail(c, name != NULL ? 100003 : 100001,
+                  name != NULL ? "Contract parameter invalid." : "symbol cannot be empty");
+        return;
+    }
+    k.minutes = third ? 480 : 1;
+    k.constant = dec_scaled((coin ? 3 : 6) / (third ? 3 : 1), -4);
+    computed_rows(c, &k);
+}
+
+static void trade_statistics(struct rest_call *c)
+{
+    dec_t sum = dec_zero();
+    for (int sym = 0; sym < CONTRACTS_MAX; sym++) {
+        struct market_stats s;
+        if (!engine_listed(c->v->engine, sym))
+            continue;
+        engine_stats(c->v->engine, sym, &s);
+        sum = dec_add(sum, s.turnover);
+    }
+    jw_open(c->out, "data", '{');
+    jw_dec(c->out, "turnoverOf24h", sum);
+    jw_close(c->out, '}');
+}
+
+/* Bars of an index or of a premium: open, high, low, close of its minutes, no volume. */
+static size_t computed_kline(struct rest_call *c, const struct computed *k, int minutes, int64_t from,
+                             int64_t to, struct candle rows[KLINE_ROWS])
+{
+    const int64_t span = minutes * NS_PER_MIN, now = engine_market_ns(c->v->engine);
+    int64_t last = (to < now / NS_PER_MS ? to * NS_PER_MS : now) / span * span;
+    int64_t first = from >= 0 ? (from * NS_PER_MS + span - 1) / span * span : last - (KLINE_ROWS - 1) * span;
+    size_t n = 0;
+    if (first < now - HISTORY_ROWS * span)
+        first = (now - HISTORY_ROWS * span) / span * span;
+    for (int64_t at = first; at <= last && n < KLINE_ROWS; at += span)
+        n += engine_index_bar(c->v->engine, k->sym, k->premium, at, minutes, &rows[n]);
+    return n;
+}
+
 static void kline(struct rest_call *c)
 {
     const int64_t most = INT64_MAX / NS_PER_MS - 1;
-    int sym = rest_symbol(c, rest_param(c, "symbol"));
+    const char *name = rest_param(c, "symbol");
+    struct computed computed = {.name = name};
+    computed.sym = computed_symbol(c, name, &computed.premium, &computed.minutes);
+    int sym = computed.sym >= 0 ? computed.sym : rest_symbol(c, name);
     int64_t minutes = rest_param_int(c, "granularity", 0, 1, 10080);
     int64_t from = rest_param_int(c, "from", -1, 0, most);
     int64_t to = rest_param_int(c, "to", -1, 0, most);
@@ -136,17 +284,20 @@ static void kline(struct rest_call *c)
         return;
     struct candle rows[KLINE_ROWS];
     int64_t to_ns = to >= 0 ? to * NS_PER_MS + 1 : INT64_MAX;      /* `to` belongs to the range */
-    size_t n = engine_candles(c->v->engine, sym, (int)minutes, from >= 0 ? from * NS_PER_MS : 0,
-                              to_ns, true, from < 0, rows, KLINE_ROWS);
     const struct contract *k = contract_get(sym);
+    dec_t unit = computed.sym < 0 ? k->tick : computed.premium ? dec_scaled(1, -8) : k->index_tick;
+    size_t n = computed.sym >= 0
+                   ? computed_kline(c, &computed, (int)minutes, from, to >= 0 ? to : most, rows)
+                   : engine_candles(c->v->engine, sym, (int)minutes, from >= 0 ? from * NS_PER_MS : 0,
+                                    to_ns, true, from < 0, rows, KLINE_ROWS);
     jw_open(c->out, "data", '[');
     for (size_t i = 0; i < n; i++) {
         jw_open(c->out, NULL, '[');
         jw_int(c->out, NULL, rows[i].start_ns / NS_PER_MS);
-        jw_dec(c->out, NULL, contract_px(k, rows[i].open));
-        jw_dec(c->out, NULL, contract_px(k, rows[i].high));
-        jw_dec(c->out, NULL, contract_px(k, rows[i].low));
-        jw_dec(c->out, NULL, contract_px(k, rows[i].close));
+        jw_dec(c->out, NULL, dec_mul(dec_int(rows[i].open), unit));
+        jw_dec(c->out, NULL, dec_mul(dec_int(rows[i].high), unit));
+        jw_dec(c->out, NULL, dec_mul(dec_int(rows[i].low), unit));
+        jw_dec(c->out, NULL, dec_mul(dec_int(rows[i].close), unit));
         jw_int(c->out, NULL, rows[i].lots);
         jw_close(c->out, ']');
     }
@@ -216,18 +367,21 @@ static void funding_rates(struct rest_call *c)
 
 static void timestamp(struct rest_call *c)
 {
-    jw_int(c->out, "data", wall_ns() / NS_PER_MS);
+    jw_int(c->out, "data", venue_server_ns(c->v) / NS_PER_MS);
 }
 
-/* The exchange is closed when all its contracts are paused. */
+/* Open as long as one contract is; else cancelonly as long as one takes cancels only. */
 static void status(struct rest_call *c)
 {
-    bool open = false;
-    for (int sym = 0; sym < CONTRACTS_MAX; sym++)
-        open = open || (engine_listed(c->v->engine, sym) &&
-                        engine_status(c->v->engine, sym) != CONTRACT_PAUSED);
+    bool open = false, cancel = false;
+    for (int sym = 0; sym < CONTRACTS_MAX; sym++) {
+        if (!engine_listed(c->v->engine, sym))
+            continue;
+        open = open || engine_status(c->v->engine, sym) == CONTRACT_OPEN;
+        cancel = cancel || engine_status(c->v->engine, sym) == CONTRACT_CANCEL_ONLY;
+    }
     jw_open(c->out, "data", '{');
-    jw_str(c->out, "status", open ? "open" : "close");
+    jw_str(c->out, "status", open ? "open" : cancel ? "cancelonly" : "close");
     jw_str(c->out, "msg", "");
     jw_close(c->out, '}');
 }
@@ -298,6 +452,10 @@ const struct rest_route rest_market_routes[] = {
     PUBLIC("/api/v1/mark-price/{}/current", 3, mark_price),
     PUBLIC("/api/v1/funding-rate/{}/current", 2, funding_current),
     PUBLIC("/api/v1/contract/funding-rates", 5, funding_rates),
+    PUBLIC("/api/v1/index/query", 2, index_query),
+    PUBLIC("/api/v1/interest/query", 5, interest_query),
+    PUBLIC("/api/v1/premium/query", 3, premium_query),
+    {"GET", "/api/v1/trade-statistics", AUTH_GENERAL, POOL_FUTURES, 3, trade_statistics},
     PUBLIC("/api/v1/timestamp", 2, timestamp),
     PUBLIC("/api/v1/status", 4, status),
     PUBLIC("/api/v3/currencies", 3, currencies),

@@ -13,6 +13,7 @@
 
 #define CANCELLED_MAX 2048
 #define RECENT_ROWS 1000
+#define MULTI_MAX 20
 
 /* ---- a body becomes a request: wrong JSON types 100000, wrong values 100001 ---- */
 
@@ -94,8 +95,8 @@ static void read_what(struct rest_call *c, struct order_req *r)
     r->post_only = opt_bool(c, "postOnly");
     r->force_hold = opt_bool(c, "forceHold");
     r->hidden = opt_bool(c, "hidden");
-    if (opt_bool(c, "iceberg"))
-        wrong(c, 100001, "iceberg", "orders are not offered by the paper exchange");
+    r->iceberg = opt_bool(c, "iceberg");
+    r->visible = r->iceberg ? opt_int(c, "visibleSize") : 0;
 }
 
 static void read_size(struct rest_call *c, struct order_req *r)
@@ -135,7 +136,8 @@ static void read_stop(struct rest_call *c, struct order_req *r, bool st)
         wrong(c, 100001, "stopPrice", "cannot be empty");
 }
 
-static void place(struct rest_call *c, bool st, bool test)
+/* Places the order of c->body; 0 and a failed call when it was refused. */
+static int64_t place_one(struct rest_call *c, bool st, bool test)
 {
     struct order_req r = {.account = c->account};
     int64_t id = 0;
@@ -146,17 +148,68 @@ static void place(struct rest_call *c, bool st, bool test)
     if (r.symbol != NULL)
         (void)rest_symbol(c, r.symbol);
     if (c->code != 0)
-        return;
+        return 0;
     char msg[ENGINE_MSG_MAX] = "";
     int code = engine_place(c->v->engine, &r, test, &id, msg);
     if (code != 0) {
         rest_fail(c, code, msg);
-        return;
+        return 0;
     }
+    return id;
+}
+
+static void place(struct rest_call *c, bool st, bool test)
+{
+    int64_t id = place_one(c, st, test);
+    if (c->code != 0)
+        return;
     jw_open(c->out, "data", '{');
     jw_ints(c->out, "orderId", id);
-    jw_str(c->out, "clientOid", r.cl_ord_id);
+    jw_str(c->out, "clientOid", codec_chars(json_object_get(c->body, "clientOid")));
     jw_close(c->out, '}');
+}
+
+/* A member of the order as the client wrote it, null when that was no string. */
+static void echo(struct rest_call *c, const json_t *order, const char *name)
+{
+    const json_t *v = json_object_get(order, name);
+    if (codec_is_text(v))
+        jw_str(c->out, name, codec_chars(v));
+    else
+        jw_null(c->out, name);
+}
+
+/* Each order by itself: a row that fails does not hold up the others. */
+static void orders_multi(struct rest_call *c)
+{
+    json_t *all = c->body, *order;
+    size_t n = json_array_size(all), i;
+    bool objects = n > 0 && n <= MULTI_MAX;
+    json_array_foreach(all, i, order)
+        objects = objects && json_is_object(order);
+    if (!objects) {
+        rest_fail(c, 100001, "the body must be an array of 1 to 20 orders");
+        return;
+    }
+    jw_open(c->out, "data", '[');
+    json_array_foreach(all, i, order) {
+        c->body = order;
+        int64_t id = place_one(c, false, false);
+        jw_open(c->out, NULL, '{');
+        if (c->code == 0)
+            jw_ints(c->out, "orderId", id);
+        else
+            jw_null(c->out, "orderId");
+        echo(c, order, "clientOid");
+        echo(c, order, "symbol");
+        jw_ints(c->out, "code", c->code != 0 ? c->code : 200000);
+        jw_str(c->out, "msg", c->code != 0 ? c->msg : "success");
+        jw_close(c->out, '}');
+        c->code = 0;
+        c->status = 200;
+    }
+    c->body = all;
+    jw_close(c->out, ']');
 }
 
 static void order_place(struct rest_call *c) { place(c, false, false); }
@@ -170,14 +223,16 @@ static const struct order *own(struct rest_call *c, const struct order *o)
     return o != NULL && o->account == c->account ? o : NULL;
 }
 
-static int64_t segment_id(const struct rest_call *c)
+static int64_t id_of(const char *text)
 {
     dec_t d;
     int64_t id = -1;
-    if (dec_parse(c->segment, &d) == ERR_OK)
+    if (text != NULL && dec_parse(text, &d) == ERR_OK)
         (void)dec_to_int(d, &id);
     return id;
 }
+
+static int64_t segment_id(const struct rest_call *c) { return id_of(c->segment); }
 
 static bool cancel(struct rest_call *c, const struct order *o)
 {
@@ -209,6 +264,83 @@ static void order_cancel_oid(struct rest_call *c)
     jw_open(c->out, "data", '{');
     jw_str(c->out, "clientOid", c->segment);
     jw_close(c->out, '}');
+}
+
+/* One row of multi-cancel: success is "200" here, not "200000". */
+static void cancel_row(struct rest_call *c, const struct order *o, const char *id, const char *oid)
+{
+    bool ok = o != NULL && cancel(c, o);
+    jw_open(c->out, NULL, '{');
+    if (id != NULL)
+        jw_str(c->out, "orderId", id);
+    else
+        jw_null(c->out, "orderId");
+    if (oid != NULL)
+        jw_str(c->out, "clientOid", oid);
+    else
+        jw_null(c->out, "clientOid");
+    jw_str(c->out, "code", ok ? "200" : "100004");
+    jw_str(c->out, "msg", ok ? "success" : "The order cannot be canceled.");
+    jw_close(c->out, '}');
+    c->code = 0;
+}
+
+static void cancel_ids(struct rest_call *c, const json_t *ids)
+{
+    size_t i;
+    json_t *v;
+    json_array_foreach(ids, i, v) {
+        const char *id = codec_chars(v);
+        cancel_row(c, own(c, engine_order(c->v->engine, id_of(id))), id != NULL ? id : "", NULL);
+    }
+}
+
+static void cancel_oids(struct rest_call *c, const json_t *oids)
+{
+    size_t i;
+    json_t *v;
+    json_array_foreach(oids, i, v) {
+        const char *oid = codec_chars(json_object_get(v, "clientOid"));
+        const char *symbol = codec_chars(json_object_get(v, "symbol"));
+        const struct order *o = oid != NULL ? engine_order_by_oid(c->v->engine, c->account, oid) : NULL;
+        bool same = o != NULL && symbol != NULL && strcmp(contract_get(o->sym)->symbol, symbol) == 0;
+        cancel_row(c, same ? o : NULL, NULL, oid != NULL ? oid : "");
+    }
+}
+
+/* "1,2" of the query as an array of strings. */
+static json_t *split(const char *list)
+{
+    json_t *ids = json_array();
+    must(ids != NULL);
+    for (const char *p = list; *p != '\0'; ) {
+        size_t len = strcspn(p, ",");
+        if (len > 0)
+            json_array_append_new(ids, json_stringn(p, len));
+        p += len + (p[len] == ',');
+    }
+    return ids;
+}
+
+/* The ids come in the body, of which one key may be null, or in the query. */
+static void multi_cancel(struct rest_call *c)
+{
+    json_t *ids = json_incref(json_object_get(c->body, "orderIdsList"));
+    const json_t *oids = json_object_get(c->body, "clientOidsList");
+    if (!json_is_array(ids) && !json_is_array(oids) && rest_param(c, "orderIdsList") != NULL) {
+        json_decref(ids);
+        ids = split(rest_param(c, "orderIdsList"));
+    }
+    size_t n = json_array_size(ids) + json_array_size(oids);
+    if (json_is_array(ids) == json_is_array(oids) || n > CANCELLED_MAX) {
+        rest_fail(c, 100001, "one of orderIdsList and clientOidsList must be an array");
+    } else {
+        jw_open(c->out, "data", '[');
+        cancel_ids(c, ids);
+        cancel_oids(c, oids);
+        jw_close(c->out, ']');
+    }
+    json_decref(ids);
 }
 
 static void cancel_all(struct rest_call *c, bool stops, bool symbol_required)
@@ -426,6 +558,8 @@ static void open_statistics(struct rest_call *c)
 const struct rest_route rest_order_routes[] = {
     ORDER("POST", "/api/v1/orders", AUTH_FUTURES, 2, order_place),
     ORDER("POST", "/api/v1/orders/test", AUTH_FUTURES, 2, order_test),
+    ORDER("POST", "/api/v1/orders/multi", AUTH_FUTURES, 20, orders_multi),
+    ORDER("DELETE", "/api/v1/orders/multi-cancel", AUTH_FUTURES, 20, multi_cancel),
     ORDER("POST", "/api/v1/st-orders", AUTH_FUTURES, 2, order_st),
     ORDER("GET", "/api/v1/orders", AUTH_GENERAL, 2, orders_list),
     ORDER("GET", "/api/v1/orders/byClientOid", AUTH_GENERAL, 5, order_by_oid),

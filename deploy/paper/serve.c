@@ -1,5 +1,4 @@
 /* serve - see serve.h */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,13 +8,14 @@
 #include "proto/tm.h"
 
 #include "deploy/paper/admin.h"
-#include "deploy/paper/rest.h"
+#include "deploy/paper/gate.h"
 #include "deploy/paper/serve.h"
 
 struct serve {
     struct loop *loop;
     struct venue *v;
     struct server *rest, *admin;
+    struct gate *gate;
     struct loop_timer *market;
     int error;
 };
@@ -45,25 +45,7 @@ static void on_market(void *arg)
 
 static void on_rest(void *arg, struct server_request *req)
 {
-    struct serve *s = arg;
-    struct rest_answer a = {0};
-    char headers[160];
-    struct rest_request q = {
-        .method = server_method(req), .target = server_target(req),
-        .content_type = server_header(req, "content-type"),
-        .key = server_header(req, "kc-api-key"), .sign = server_header(req, "kc-api-sign"),
-        .timestamp = server_header(req, "kc-api-timestamp"),
-        .passphrase = server_header(req, "kc-api-passphrase"),
-        .version = server_header(req, "kc-api-key-version"),
-    };
-    q.body = server_body(req, &q.body_len);
-    jw_init(&a.body);
-    rest_answer(s->v, &q, &a);
-    snprintf(headers, sizeof headers,
-             "gw-ratelimit-limit: %" PRId64 "\r\ngw-ratelimit-remaining: %" PRId64
-             "\r\ngw-ratelimit-reset: %" PRId64 "\r\n", a.limit, a.remaining, a.reset_ms);
-    server_reply(req, a.status, "application/json", headers, a.body.buf, a.body.len);
-    jw_fini(&a.body);
+    gate_request(((struct serve *)arg)->gate, req);
 }
 
 static void on_admin(void *arg, struct server_request *req)
@@ -80,7 +62,7 @@ static void on_admin(void *arg, struct server_request *req)
 
 static int on_ws_open(void *arg, struct ws_conn *c, const struct server_request *req)
 {
-    return push_on_open(((struct serve *)arg)->v->push, c, req);
+    return gate_ws_open(((struct serve *)arg)->gate, c, req);
 }
 
 static void on_ws_text(void *arg, struct ws_conn *c, const char *text, size_t len)
@@ -90,18 +72,23 @@ static void on_ws_text(void *arg, struct ws_conn *c, const char *text, size_t le
 
 static void on_ws_close(void *arg, struct ws_conn *c)
 {
-    push_on_close(((struct serve *)arg)->v->push, c);
+    gate_ws_close(((struct serve *)arg)->gate, c);
 }
 
-int serve_new(struct loop *l, struct venue *v, int port, int admin_port, struct serve **ret,
-              int *busy_port)
+static bool on_ws_send(void *arg, struct ws_conn *c, struct ws_text *t, const char *text, size_t len)
+{
+    return gate_ws_send(((struct serve *)arg)->gate, c, t, text, len);
+}
+
+int serve_new(struct loop *l, struct venue *v, struct faults *f, int port, int admin_port,
+              struct serve **ret, int *busy_port)
 {
     struct serve *s = calloc(1, sizeof *s);
     must(s != NULL);
-    *s = (struct serve){.loop = l, .v = v};
+    *s = (struct serve){.loop = l, .v = v, .gate = gate_new(l, v, f)};
     struct server_def rest = {
         .port = (uint16_t)port, .on_request = on_rest, .on_ws_open = on_ws_open,
-        .on_ws_text = on_ws_text, .on_ws_close = on_ws_close, .arg = s,
+        .on_ws_text = on_ws_text, .on_ws_close = on_ws_close, .on_ws_send = on_ws_send, .arg = s,
     };
     struct server_def admin = {.port = (uint16_t)admin_port, .on_request = on_admin, .arg = s};
     *busy_port = port;
@@ -133,6 +120,7 @@ void serve_start(struct serve *s)
     s->market = loop_timer_new(s->loop, SERVE_TICK_MS, 0, false, on_market, s);
     s->v->wake = schedule;
     s->v->wake_arg = s;
+    gate_start(s->gate, s->rest);
 }
 
 int serve_error(const struct serve *s)
@@ -150,6 +138,8 @@ void serve_destroy(struct serve **s)
         server_destroy(&(*s)->rest);
     if ((*s)->admin != NULL)
         server_destroy(&(*s)->admin);
+    (*s)->v->gate = NULL;
+    gate_destroy(&(*s)->gate);
     free(*s);
     *s = NULL;
 }

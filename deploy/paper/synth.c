@@ -3,16 +3,32 @@
 #include <math.h>
 #include <string.h>
 
-#define MINUTE_SD 0.00095       /* of the common factor at h = 0 */
-#define FAST_PHI 0.97
-#define FAST_SD 0.40
-#define SLOW_PHI 0.9995
-#define SLOW_SD 0.22
-#define DRIFT_PHI 0.95
-#define DRIFT_SD 0.12           /* of F's own sd */
+#define MINUTE_SD 0.00031       /* of the common factor at h = 0; exp(h) makes it about twice that */
+#define CYCLE 0.33              /* of the day's busiest and quietest hour around 1 */
+#define DRIFT_SD 0.03           /* of F's own sd */
+#define DRIFT_PHI 0.998
+#define OVERSHOOT 0.10          /* of a move that goes back ... */
+#define OVERSHOOT_PHI 0.95      /* ... within some twenty minutes */
+#define VOL_VOLUME 0.75
+#define MOVE_VOLUME 0.25
+#define FLOW_PHI 0.95
+#define FLOW_SD 0.45            /* of log volume, beside what volatility and the move explain */
+#define FLOW_NOISE 0.30
+#define OPEN_MIN 120            /* the first minutes after the start: exp(h) in the mean ... */
+#define OPEN_LEAST 1.2
+#define OPEN_MOST 2.5
+#define MOODS 50
+#define R_MAX 0.04              /* of one minute; the worst recorded ones are about that */
 #define PULL 1e-5               /* towards the start, per minute: prices stay plausible for years */
-#define EXTREME 0.55            /* share of the minute's sd that the bridge moves inside the bar */
+#define EXTREME 0.90            /* share of the minute's sd that the bridge moves inside the bar */
+#define PREMIUM (-0.00003)      /* with interest: funding of 0.7 bp a period, sometimes negative */
+#define PREMIUM_SD 0.00009
 #define MIN_LOTS 4              /* a bar must print open, high, low and close */
+
+/* h, the log of volatility: sums of AR(1) of ten minutes, three hours and a day. */
+static const struct { double phi, sd; } waves[SYNTH_WAVES] = {
+    {0.90, 0.52}, {0.9945, 0.50}, {0.9993, 0.34},
+};
 
 uint64_t rng_next(struct rng *r)        /* splitmix64: Steele, Lea, Flood 2014 */
 {
@@ -50,24 +66,38 @@ struct rng rng_for(uint64_t seed, uint64_t a, uint64_t b)
     return r;
 }
 
-/* Busiest at 14 to 15 UTC, quietest at 3 to 4, ratio about 2. */
+/* Busiest at 14:30 UTC, quietest at 4:30, ratio 2. */
 static double day_cycle(int64_t minute)
 {
-    return 1 + 0.33 * cos(2 * M_PI * ((double)(minute % 1440) - 14.5 * 60) / 1440);
+    double after = fmod((double)(minute % 1440) / 60 - 14.5 + 24, 24);      /* hours since the peak */
+    return 1 + CYCLE * cos(M_PI * (after < 14 ? after / 14 : (24 - after) / 10));
+}
+
+static double ar1(struct rng *r, double *x, double phi, double sd)
+{
+    return *x = phi * *x + sd * sqrt(1 - phi * phi) * rng_normal(r);
+}
+
+/* The next exp(h). */
+static double mood_next(struct synth *s)
+{
+    double h = 0;
+    for (int i = 0; i < SYNTH_WAVES; i++)
+        h += ar1(&s->mood, &s->wave[i], waves[i].phi, waves[i].sd);
+    return exp(h);
 }
 
 /* The returns of one minute; *ret_vol its volatility against MINUTE_SD. */
 static void step(struct synth *s, double ret[CONTRACTS_MAX], double *ret_vol)
 {
-    s->fast = FAST_PHI * s->fast + FAST_SD * sqrt(1 - FAST_PHI * FAST_PHI) * rng_normal(&s->rng);
-    s->slow = SLOW_PHI * s->slow + SLOW_SD * sqrt(1 - SLOW_PHI * SLOW_PHI) * rng_normal(&s->rng);
-    s->drift = DRIFT_PHI * s->drift +
-               DRIFT_SD * sqrt(1 - DRIFT_PHI * DRIFT_PHI) * rng_normal(&s->rng);
-    double vol = exp(s->fast + s->slow) * day_cycle(s->minute);
-    double factor = rng_t4(&s->rng) + s->drift;
+    double vol = mood_next(s) * day_cycle(s->minute);
+    double factor = rng_t4(&s->rng) + ar1(&s->rng, &s->drift, DRIFT_PHI, DRIFT_SD);
     for (int i = 0; i < CONTRACTS_MAX; i++) {
         const struct contract *c = contract_get(i);
-        ret[i] = MINUTE_SD * vol * (c->beta * factor + c->idio * rng_t4(&s->rng));
+        double r = MINUTE_SD * vol * (c->beta * factor + c->idio * rng_t4(&s->rng));
+        double over = OVERSHOOT_PHI * s->over[i] + OVERSHOOT * r;
+        ret[i] = fmax(-R_MAX, fmin(R_MAX, r + over - s->over[i]));
+        s->over[i] = over;
     }
     *ret_vol = vol;
     s->minute++;
@@ -88,7 +118,8 @@ static void bar_next(struct synth *s, int sym, double r, double vol, struct bar 
     double a = s->log_px[sym], b = a + r - PULL * (a - anchor);
     double sd = EXTREME * MINUTE_SD * vol * hypot(c->beta, c->idio);
     double hi = bridge_extreme(&s->rng, a, b, sd, 1), lo = bridge_extreme(&s->rng, a, b, sd, -1);
-    double size = 0.7 * log(vol) + 0.25 * fabs(r) / (MINUTE_SD * vol) + 0.5 * rng_normal(&s->rng);
+    double size = VOL_VOLUME * log(vol) + MOVE_VOLUME * fmin(4, fabs(r) / (MINUTE_SD * vol)) +
+                  ar1(&s->rng, &s->flow[sym], FLOW_PHI, FLOW_SD) + FLOW_NOISE * rng_normal(&s->rng);
     s->log_px[sym] = b;
     ret->open = llround(exp(a) / tick);
     ret->close = llround(exp(b) / tick);
@@ -105,11 +136,28 @@ void synth_next(struct synth *s, struct bar bars[CONTRACTS_MAX])
         bar_next(s, i, r[i], vol, &bars[i]);
 }
 
+/* Of the moods of a seed the first one that is neither asleep nor wild when the market opens: a short run
+ * then sees a market of the usual size. */
+static void choose_mood(struct synth *s, uint64_t seed, int64_t minutes)
+{
+    double open = 0;
+    for (uint64_t i = 1; i <= MOODS && (open < OPEN_LEAST || open > OPEN_MOST); i++) {
+        struct synth dry = {.mood = rng_for(seed, 0, i)};
+        s->mood = dry.mood;
+        open = 0;
+        for (int64_t m = 0; m < minutes + OPEN_MIN; m++) {
+            double vol = mood_next(&dry);
+            open += m >= minutes ? vol / OPEN_MIN : 0;
+        }
+    }
+}
+
 void synth_init(struct synth *s, uint64_t seed, int64_t minute, int64_t start_minute)
 {
     contracts_init();
     memset(s, 0, sizeof *s);
     s->rng = rng_for(seed, 0, 0);
+    choose_mood(s, seed, start_minute - minute);
     s->minute = minute;
     for (int i = 0; i < CONTRACTS_MAX; i++)
         s->log_px[i] = log(contract_get(i)->start_px);
@@ -125,11 +173,17 @@ void synth_init(struct synth *s, uint64_t seed, int64_t minute, int64_t start_mi
         s->log_px[i] -= (dry.log_px[i] - s->log_px[i]) / left;
 }
 
+/* Straight lines between normal knots. */
+static double knots(uint64_t seed, uint64_t stream, int64_t minute, int64_t apart)
+{
+    struct rng a = rng_for(seed, stream, (uint64_t)(minute / apart));
+    struct rng b = rng_for(seed, stream, (uint64_t)(minute / apart + 1));
+    double w = (double)(minute % apart) / (double)apart;
+    return (1 - w) * rng_normal(&a) + w * rng_normal(&b);
+}
+
 double synth_premium(uint64_t seed, int sym, int64_t minute)
 {
-    const int64_t knot = 240;
-    struct rng a = rng_for(seed, 0x700u + (unsigned)sym, (uint64_t)(minute / knot));
-    struct rng b = rng_for(seed, 0x700u + (unsigned)sym, (uint64_t)(minute / knot + 1));
-    double w = (double)(minute % knot) / (double)knot;
-    return 0.00004 + 0.00012 * ((1 - w) * rng_normal(&a) + w * rng_normal(&b));
+    return PREMIUM + PREMIUM_SD * (0.8 * knots(seed, 0x700u + (unsigned)sym, minute, 240) +
+                                   0.6 * knots(seed, 0x780u + (unsigned)sym, minute, 1440));
 }

@@ -19,6 +19,7 @@
     X(EXECUTION,      "/contractMarket/execution",      true,  false, false)                       \
     X(INSTRUMENT,     "/contract/instrument",           true,  false, false)                       \
     X(ANNOUNCEMENT,   "/contract/announcement",         true,  true,  false)                       \
+    X(SNAPSHOT,       "/contractMarket/snapshot",       true,  false, false)                       \
     X(TRADE_ORDERS,   "/contractMarket/tradeOrders",    true,  true,  true)                        \
     X(ADVANCED,       "/contractMarket/advancedOrders", false, true,  true)                        \
     X(WALLET,         "/contractAccount/wallet",        false, true,  true)                        \

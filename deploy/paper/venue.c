@@ -29,6 +29,11 @@ int64_t venue_market_ns(const struct venue *v)
     return mclock_market_ns(&v->clock, mono_now().ns);
 }
 
+int64_t venue_server_ns(const struct venue *v)
+{
+    return wall_ns() + v->skew_ns;
+}
+
 int venue_advance(struct venue *v)
 {
     return engine_advance(v->engine, venue_market_ns(v), wall_ns());

@@ -23,6 +23,7 @@
 enum pool_kind { POOL_PUBLIC, POOL_FUTURES, POOL_MANAGEMENT, POOL_KINDS };
 
 struct push;
+struct gate;
 
 struct venue {
     struct engine *engine;
@@ -31,6 +32,8 @@ struct venue {
     struct pool pools[POOL_KINDS][ENGINE_ACCOUNTS_MAX];
     int cross_leverage[ENGINE_ACCOUNTS_MAX][CONTRACTS_MAX];
     struct push *push;
+    struct gate *gate;          /* NULL: no faults */
+    int64_t skew_ns;            /* of the server clock, while a request with that fault is done */
     char ws_url[64];            /* what bullet answers: ws://127.0.0.1:PORT/ */
     uint8_t token_key[32];      /* of this process: tokens end with it */
     void (*wake)(void *arg);    /* the market's next event may come earlier now; may be NULL */
@@ -44,6 +47,8 @@ void venue_init(struct venue *v, struct engine *e, double speed, const char *ws_
 /* Play what is due; what reads or changes the market comes after it. */
 int venue_advance(struct venue *v);
 int64_t venue_market_ns(const struct venue *v);
+/* The server clock as clients are told it. */
+int64_t venue_server_ns(const struct venue *v);
 
 /* A bullet token: account (-1 public) and end, sealed.  venue_token_open: ERR_AUTH not ours,
  * ERR_TIMEOUT expired. */

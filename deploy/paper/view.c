@@ -35,7 +35,7 @@ const char *view_display_type(bool stop, int type)
 
 static void contract_names(struct jw *w, const struct contract *c)
 {
-    char premium[32];
+    char name[32];
     jw_str(w, "symbol", c->symbol);
     jw_str(w, "rootSymbol", "USDT");
     jw_str(w, "type", "FFWCSX");
@@ -53,10 +53,16 @@ static void contract_names(struct jw *w, const struct contract *c)
     jw_open(w, "sourceExchanges", '[');
     jw_str(w, NULL, "paper");
     jw_close(w, ']');
-    snprintf(premium, sizeof premium, ".%sPI", c->symbol);
-    jw_str(w, "premiumsSymbol1M", premium);
-    snprintf(premium, sizeof premium, ".%sPI8H", c->symbol);
-    jw_str(w, "premiumsSymbol8H", premium);
+    snprintf(name, sizeof name, ".%sPI", c->symbol);
+    jw_str(w, "premiumsSymbol1M", name);
+    snprintf(name, sizeof name, ".%sPI8H", c->symbol);
+    jw_str(w, "premiumsSymbol8H", name);
+    snprintf(name, sizeof name, ".%sINT", c->base);
+    jw_str(w, "fundingBaseSymbol1M", name);
+    snprintf(name, sizeof name, ".%sINT8H", c->base);
+    jw_str(w, "fundingBaseSymbol", name);
+    jw_str(w, "fundingQuoteSymbol1M", ".USDTINT");
+    jw_str(w, "fundingQuoteSymbol", ".USDTINT8H");
 }
 
 static void contract_rules(struct jw *w, const struct contract *c)
@@ -82,6 +88,11 @@ static void contract_rules(struct jw *w, const struct contract *c)
     jw_bool(w, "isQuanto", true);
     jw_bool(w, "isInverse", false);
     jw_bool(w, "supportCross", false);
+    jw_int(w, "k", 490);            /* cross margin: shown, not used */
+    jw_int(w, "m", 300);
+    jw_dec(w, "f", dec_scaled(13, -1));
+    jw_dec(w, "mmrLimit", dec_scaled(3, -1));
+    jw_int(w, "mmrLevConstant", c->max_leverage);
     jw_int(w, "maxLeverage", c->max_leverage);
 }
 
@@ -219,12 +230,12 @@ void view_order(struct jw *w, const char *key, const struct order *o)
     jw_str(w, "timeInForce", tifs[o->tif]);
     jw_bool(w, "postOnly", o->post_only);
     jw_bool(w, "hidden", o->hidden);
-    jw_bool(w, "iceberg", false);
+    jw_bool(w, "iceberg", o->visible != 0);
     jw_bool(w, "forceHold", o->force_hold);
     jw_bool(w, "closeOrder", o->close_order);
     jw_bool(w, "reduceOnly", o->reduce_only);
     jw_ints(w, "leverage", o->leverage);
-    jw_int(w, "visibleSize", 0);
+    jw_int(w, "visibleSize", o->visible);
     jw_str(w, "clientOid", o->cl_ord_id);
     if (*o->remark)
         jw_str(w, "remark", o->remark);
@@ -253,7 +264,7 @@ void view_fill(struct jw *w, const char *key, const struct fill *f)
     jw_ints(w, "orderId", f->order_id);
     jw_str(w, "side", view_side(f->side));
     jw_str(w, "liquidity", f->liquidity == LIQ_MAKER ? "maker" : "taker");
-    jw_bool(w, "forceTaker", false);
+    jw_bool(w, "forceTaker", f->liquidity == LIQ_MAKER && dec_eq(f->fee_rate, c->taker_fee));
     jw_decs(w, "price", contract_px(c, f->px));
     jw_int(w, "size", f->lots);
     jw_decs(w, "value", f->value);
@@ -265,6 +276,8 @@ void view_fill(struct jw *w, const char *key, const struct fill *f)
     jw_str(w, "feeCurrency", "USDT");
     jw_int(w, "tradeTime", f->market_ns);
     jw_null(w, "subTradeType");
+    jw_str(w, "openFeeTaxPay", "0");
+    jw_str(w, "closeFeeTaxPay", "0");
     jw_str(w, "marginMode", "ISOLATED");
     jw_str(w, "positionSide", "BOTH");
     jw_str(w, "displayType", view_display_type(f->stop, f->order_type));
@@ -298,6 +311,7 @@ static void position_cost(struct jw *w, const struct position_view *p)
     jw_dec(w, "realisedPnl", dec_sub(p->realised_gross, comm));
     jw_dec(w, "dealComm", dec_neg(p->comm));
     jw_dec(w, "fundingFee", p->funding);
+    jw_int(w, "tax", 0);
 }
 
 static void position_margin_fields(struct jw *w, const struct position_view *p)
@@ -305,8 +319,8 @@ static void position_margin_fields(struct jw *w, const struct position_view *p)
     jw_dec(w, "posCross", p->cross);
     jw_dec(w, "posCrossMargin", p->cross);
     jw_dec(w, "posInit", p->init);
-    jw_int(w, "posComm", 0);
-    jw_int(w, "posCommCommon", 0);
+    jw_dec(w, "posComm", p->reserved);
+    jw_dec(w, "posCommCommon", p->reserved);
     jw_dec(w, "posLoss", p->loss);
     jw_dec(w, "posFunding", p->loss);
     jw_dec(w, "posMargin", p->margin);
@@ -326,7 +340,7 @@ void view_position_fields(struct jw *w, const struct venue *v, int account, int 
     engine_position(v->engine, account, sym, &p);
     jw_ints(w, "id", p.id);
     jw_str(w, "symbol", contract_get(sym)->symbol);
-    jw_bool(w, "autoDeposit", false);
+    jw_bool(w, "autoDeposit", p.auto_deposit);
     jw_bool(w, "crossMode", false);
     jw_str(w, "marginMode", "ISOLATED");
     jw_str(w, "positionSide", "BOTH");

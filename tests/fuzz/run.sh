@@ -7,12 +7,22 @@ mkdir -p $work
 fail=0
 for src in tests/fuzz/fuzz_*.c; do
   name=$(basename "$src" .c)
+  # A target may name whole folders that it needs, and options: "link: deploy/paper libagent", "options: -x=1 (why)".
+  parts=(libagent/journal.c libagent/request.c libagent/wsframe.c) libs=()
+  folders=$(sed -n 's/^ \* link: //p' "$src")
+  if [ -n "$folders" ]; then
+    parts=()
+    for folder in $folders; do
+      for c in "$folder"/*.c; do [ "${c##*/}" = main.c ] || parts+=("$c"); done
+    done
+    libs=(-lczmq -lzmq -luv -lcurl -lwebsockets -lhiredis -lsqlite3 -ljansson -lz)
+  fi
   clang -std=c11 -O1 -g -I. -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-    "$src" proto/*.c libagent/journal.c libagent/request.c libagent/wsframe.c \
-    -lmsgpackc -lsodium -lbidgcc000 -lm -o "$work/$name" || { fail=1; continue; }
+    "$src" proto/*.c "${parts[@]}" \
+    -lmsgpackc -lsodium -lbidgcc000 "${libs[@]}" -lm -o "$work/$name" || { fail=1; continue; }
   mkdir -p "$work/$name.corpus"
   if (cd "$work" && "./$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
-      "$name.corpus" >"$name.log" 2>&1); then
+      $(sed -n 's/^ \* options: \([^(]*\).*/\1/p' "$OLDPWD/$src") "$name.corpus" >"$name.log" 2>&1); then
     echo "ok    $name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$work/$name.log") inputs in $seconds s, no finding"
   else
     echo "FAIL  $name: see $work/$name.log"

@@ -1,29 +1,11 @@
 // Talks to the paper exchange without a library: refusals carry the venue's own codes and statuses, and the level2 stream
-// joins its snapshot without a hole.  usage: node drive.mjs [enigma-paper]; Node 20 or later, no packages.
-import { spawn } from 'node:child_process';
+// joins its snapshot without a hole, and malformed HTTP, JSON and frames are refused or end the connection.
+// usage: node drive.mjs enigma-paper; Node 20 or later, no packages.
 import { createHmac } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, existsSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { connect } from 'node:net';
+import { check, equal, onPaper, until } from '../paper.mjs';
 
-const here = dirname(fileURLToPath(import.meta.url));
-const program = process.argv[2] ?? resolve(here, '../../../build/release/bin/enigma-paper');
-let failed = 0, base, key;
-
-function check(what, ok, value = '') {
-  console.log(`${ok ? 'ok  ' : 'FAIL'} ${what} ${value}`);
-  if (!ok) failed++;
-}
-
-async function until(what, fn, ms = 20000) {
-  for (const end = Date.now() + ms; ;) {
-    const v = await fn();
-    if (v) return v;
-    if (Date.now() > end) throw new Error(`timed out: ${what}`);
-    await new Promise((r) => setTimeout(r, 20));
-  }
-}
+let base, key;
 
 const mac = (text, secret = key.secret) => createHmac('sha256', secret).update(text).digest('base64');
 
@@ -198,8 +180,10 @@ async function open(url) {
   };
   socket.on('data', (d) => { buf = Buffer.concat([buf, d]); while (frame()); });
   socket.on('close', () => { ws.closed = true; }).on('error', () => { ws.closed = true; });
-  ws.send = (json) => {
-    const text = Buffer.from(JSON.stringify(json)), mask = Buffer.from([1, 2, 3, 4]);
+  ws.raw = (bytes) => socket.write(bytes);
+  ws.send = (json) => ws.text(JSON.stringify(json));
+  ws.text = (string) => {
+    const text = Buffer.from(string), mask = Buffer.from([1, 2, 3, 4]);
     const head = text.length < 126 ? Buffer.from([0x81, 0x80 | text.length])
       : Buffer.from([0x81, 0x80 | 126, text.length >> 8, text.length & 255]);
     socket.write(Buffer.concat([head, mask, text.map((x, i) => x ^ mask[i & 3])]));
@@ -219,31 +203,139 @@ async function limits() {
   check('the third cancel of all: 429000, HTTP 429', r.code === '429000' && r.status === 429, r.msg);
 }
 
-const dir = mkdtempSync(join(tmpdir(), 'enigma-raw-'));
-const paper = spawn(program, ['--instance', dir, '--seed', '5'], { stdio: ['ignore', 'ignore', 'inherit'] });
-let ended = false;
-process.on('exit', () => paper.kill('SIGKILL'));    // whatever ends us, nothing is left running
-process.on('SIGTERM', () => process.exit(1)).on('SIGINT', () => process.exit(1));
-paper.on('exit', (code) => { ended = true; check('enigma-paper ended 0', code === 0, code); });
-try {
-  const file = join(dir, 'sock/paper.port');
-  await until('paper.port', () => { if (ended) throw new Error('enigma-paper ended'); return existsSync(file); });
-  base = `http://127.0.0.1:${readFileSync(file, 'utf8').trim()}`;
-  key = Object.fromEntries([...readFileSync(join(dir, 'etc/keys/paper-account.conf'), 'utf8')
-    .matchAll(/^(\w+) = (.*)$/gm)].map((m) => [m[1], m[2]]));
+// ---- what is malformed gets the right error or an end, and never ends the exchange ----
+
+// Sends bytes on a connection of its own; what came back until it fell silent or ended.
+function rawBytes(bytes, wait = 300) {
+  return new Promise((yes) => {
+    const s = connect(Number(new URL(base).port), '127.0.0.1', () => s.write(bytes));
+    let got = Buffer.alloc(0), ended = false;
+    const done = () => { s.destroy(); yes({ text: got.toString('latin1'), bytes: got, ended }); };
+    let timer = setTimeout(done, 3000);
+    s.on('data', (d) => { got = Buffer.concat([got, d]); clearTimeout(timer); timer = setTimeout(done, wait); });
+    s.on('close', () => { ended = true; clearTimeout(timer); done(); }).on('error', () => {});
+  });
+}
+
+const alive = async (what) => {
+  const r = await call('GET', '/api/v1/timestamp', undefined, { bare: true });
+  if (r.code !== '200000') check(`alive after ${what}`, false, JSON.stringify(r));
+};
+
+async function malformedHttp() {
+  const get = 'GET /api/v1/timestamp HTTP/1.1\r\nHost: x\r\n';
+  const cases = {
+    'random bytes': '\x00\xff\x17\x03\x01garbage\r\n\r\n',
+    'no version': 'GET /api/v1/timestamp\r\n\r\n',
+    'another protocol': 'GET /api/v1/timestamp SPDY/9\r\nHost: x\r\n\r\n',
+    'a request line of 100 kB': `GET /${'a'.repeat(100000)} HTTP/1.1\r\n\r\n`,
+    'a header of 100 kB': `${get}X: ${'a'.repeat(100000)}\r\n\r\n`,
+    'ten thousand headers': `${get}${'X: y\r\n'.repeat(10000)}\r\n`,
+    'a header without a colon': `${get}nonsense\r\n\r\n`,
+    'a length that is no number': 'POST /api/v1/orders HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n',
+    'a negative length': 'POST /api/v1/orders HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n',
+    'a length of 10^18': 'POST /api/v1/orders HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000000000000\r\n\r\n',
+    'two lengths': 'POST /api/v1/orders HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab',
+    'a bad chunk': 'POST /api/v1/orders HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nab\r\n',
+  };
+  for (const [what, bytes] of Object.entries(cases)) {
+    const r = await rawBytes(Buffer.from(bytes, 'latin1'));
+    check(`HTTP, ${what}: 4xx or closed`, r.ended ? !/^HTTP\/1.1 [25]/.test(r.text) : /^HTTP\/1.1 4/.test(r.text),
+      r.text.split('\r\n')[0]);
+    await alive(what);
+  }
+  const cut = await rawBytes(Buffer.from(get));
+  check('HTTP, half a head: waits for the rest', cut.text === '' && !cut.ended);
+  const two = await rawBytes(Buffer.from(`${get}\r\n${get}\r\n`));
+  check('HTTP, two in one packet: two answers', (two.text.match(/"code":"200000"/g) ?? []).length === 2);
+}
+
+async function malformedJson() {
+  const deep = '['.repeat(100000), text = JSON.stringify(order()), syntax = [
+    '', ' ', '{', '}', 'null', 'true', '0', '"text"', '[]', '[[]]', deep, `${deep}${']'.repeat(100000)}`, '{"a":'.repeat(50000),
+    '{"size":NaN}', '{"size":Infinity}', '{"size":01}', '{"size":1e999999999}', '{"size":-0}', '{"size":1.}', '{"a":"\\ud800"}',
+    '{"a":"\\u0000"}', '{"\\u0000":1}', '\ufeff{}', '{"a":1,}', '{"a" 1}', "{'a':1}", '{"a":1}{"b":2}', `{"a":"${'x'.repeat(200000)}"}`,
+    text.slice(0, -1), `${text}x`,
+  ], values = [
+    text.replace('"size":1', '"size":99999999999999999999999999'), text.replace('"size":1', '"size":1e-400'),
+    text.replace('"size":1', '"size":{}'), text.replace('"size":1', '"size":[1]'), text.replace('"size":1', '"size":true'),
+    text.replace('"leverage":5', '"leverage":-5'), text.replace('"leverage":5', '"leverage":"5x"'), text.replace('"50000"', '"-50000"'),
+    text.replace('"50000"', '"5e4x"'), text.replace('"50000"', '{}'), text.replace('"buy"', '"hold"'), text.replace('"buy"', '7'),
+    text.replace('"limit"', '"LIMIT"'), text.replace('XBTUSDTM', 'X'.repeat(5000)), text.replace('XBTUSDTM', '\\u0001XBTUSDTM'),
+    text.replace(/raw-\w+/, 'x'.repeat(41)), text.replace(/raw-\w+/, 'a b'), text.replace(/raw-\w+/, 'ümlaut'),
+  ];
+  const orders = ['/api/v1/orders', '/api/v1/orders/test', '/api/v1/st-orders'];
+  const paths = [...orders, '/api/v1/orders/multi', '/api/v2/position/changeMarginMode', '/api/v2/position/batchChangeMarginMode', '/api/v2/position/switchPositionMode', '/api/v2/changeCrossUserLeverage',
+    '/api/v1/position/margin/deposit-margin', '/api/v1/margin/withdrawMargin', '/api/v1/position/risk-limit-level/change',
+    '/api/v1/position/margin/auto-deposit-status'];
+  const wrong = [];
+  for (const path of paths)
+    for (const body of orders.includes(path) ? [...syntax, ...values] : syntax) {
+      const r = await call('POST', path, body);
+      const refused = r.status < 500 && /^[1-4]\d{4,5}$/.test(r.code) && r.code !== '200000' && typeof r.msg === 'string';
+      const limited = r.status === 429;
+      if (!refused && !limited) wrong.push(`${path} ${body.slice(0, 60)}: ${r.status} ${r.code}`);
+      if (limited) await new Promise((yes) => setTimeout(yes, Number(r.headers.get('gw-ratelimit-reset')) + 50));
+    }
+  check(`JSON, ${paths.length} paths, ${syntax.length} malformed bodies and ${values.length} bad orders: each refused`, wrong.length === 0, wrong.slice(0, 5).join(' | '));
+  const left = await call('GET', '/api/v1/orders?status=active');
+  check('JSON: none of them became an order', left.data?.totalNum === 0, left.data?.totalNum);
+  await alive('malformed JSON');
+}
+
+async function malformedFrames(at) {
+  const bullet = (await call('POST', '/api/v1/bullet-private')).data;
+  const url = `${bullet.instanceServers[0].endpoint}?token=${bullet.token}`;
+  const ws = await open(url);
+  await ws.next((m) => m.type === 'welcome');
+  for (const [what, text, code] of [
+    ['no JSON', 'hello', 400], ['an array', '[]', 400], ['a number', '7', 400], ['no type', '{"id":"1"}', 400], ['a type that is a number', '{"type":7}', 400],
+    ['an unknown type', '{"id":"2","type":"dance"}', 415], ['no topic', '{"id":"3","type":"subscribe"}', 406], ['an empty topic', '{"id":"4","type":"subscribe","topic":""}', 406],
+    ['a topic that is an object', '{"id":"5","type":"subscribe","topic":{}}', 406], ['a topic without its symbol', '{"id":"6","type":"subscribe","topic":"/contractMarket/level2:"}', 400],
+    ['a topic of 5 kB', `{"id":"7","type":"subscribe","topic":"/contractMarket/level2:${'X'.repeat(5000)}"}`, 400], ['deep nesting', '['.repeat(5000), 400],
+    ['an unknown candle', '{"id":"8","type":"subscribe","topic":"/contractMarket/limitCandle:XBTUSDTM_7min"}', 404],
+    ['101 topics', JSON.stringify({ id: '9', type: 'subscribe', topic: `/contractMarket/ticker:${Array(101).fill('XBTUSDTM').join()}` }), 509],
+  ]) {
+    const n = ws.seen.length;
+    ws.text(text);
+    const m = await until(what, () => ws.seen.slice(n).find((x) => x.type === 'error'));
+    check(`WS, ${what}: error ${code}`, m.code === code && Number.isInteger(m.code) && typeof m.data === 'string', `${m.code} ${m.data}`);
+  }
+  ws.send({ id: 'still', type: 'ping' });
+  check('WS: the session lives on', (await ws.next((m) => m.type === 'pong')).id === 'still');
+  ws.close();
+  const many = [];
+  for (let i = 0; i < 51; i++) many.push(await open(url));
+  await until('51 answers', () => many.every((w) => w.seen.length > 0));
+  equal('WS, 51 connections of an account: one refused with 509', many.filter((w) => w.seen[0].code === 509).length, 1);
+  many.forEach((w) => w.close());
+  await until('they are gone', async () => (await at.admin('/admin/stats')).ws_sessions === 0);
+  const mask = [1, 2, 3, 4], frames = {
+    'an unmasked frame': [0x81, 2, 0x7b, 0x7d], 'reserved bits': [0xf1, 0x82, ...mask, 0x7a, 0x7f], 'opcode 3': [0x83, 0x80, ...mask],
+    'a fragmented ping': [0x09, 0x80, ...mask], 'a ping of 126 bytes': [0x89, 0xfe, 0, 126, ...mask, ...Array(126).fill(0)],
+    'a continuation of nothing': [0x80, 0x80, ...mask], 'a length of 2^63': [0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, ...mask],
+    'a length of 2^40': [0x81, 0xff, 0, 0, 1, 0, 0, 0, 0, 0, ...mask], 'text that is no UTF-8': [0x81, 0x82, ...mask, 0xff ^ 1, 0xfe ^ 2],
+    'a close with one byte': [0x88, 0x81, ...mask, 0], 'a close with code 1005': [0x88, 0x82, ...mask, 3 ^ 1, 0xed ^ 2],
+  };
+  for (const [what, bytes] of Object.entries(frames)) {
+    const bad = await open(url);
+    await bad.next((m) => m.type === 'welcome');
+    bad.raw(Buffer.from(bytes));
+    await until(what, () => bad.closed, 5000).catch(() => {});
+    check(`WS, ${what}: closed`, bad.closed);
+    await alive(what);
+  }
+}
+
+const ok = await onPaper(process.argv[2], ['--seed', '5'], async (at) => {
+  base = at.base;
+  key = at.key;
   await gateway();
   await business();
   await stream();
+  await malformedHttp();
+  await malformedJson();
+  await malformedFrames(at);
   await limits();
-} catch (e) {
-  check('no exception', false, e.stack);
-} finally {
-  if (!ended) {
-    const gone = new Promise((r) => paper.once('exit', r));
-    paper.kill('SIGTERM');
-    await gone;
-  }
-  rmSync(dir, { recursive: true, force: true });
-}
-console.log(failed === 0 ? 'all checks hold' : `${failed} checks failed`);
-process.exit(failed === 0 ? 0 : 1);
+});
+process.exit(ok ? 0 : 1);
