@@ -3,6 +3,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "libagent/core/gamma.h"
+#include "proto/err.h"
+
 #define MINUTE_SD 0.00031       /* of the common factor at h = 0; exp(h) makes it about twice that */
 #define CYCLE 0.33              /* of the day's busiest and quietest hour around 1 */
 #define DRIFT_SD 0.03           /* of F's own sd */
@@ -18,6 +21,8 @@
 #define OPEN_LEAST 1.2
 #define OPEN_MOST 2.5
 #define MOODS 50
+#define COHERENT 0.75           /* ... and the least Gamma then; 5 % of recorded hours let nobody in */
+#define WALKS 20
 #define R_MAX 0.04              /* of one minute; the worst recorded ones are about that */
 #define PULL 1e-5               /* towards the start, per minute: prices stay plausible for years */
 #define EXTREME 0.90            /* share of the minute's sd that the bridge moves inside the bar */
@@ -152,22 +157,44 @@ static void choose_mood(struct synth *s, uint64_t seed, int64_t minutes)
     }
 }
 
+/* One pass from *s to `start_minute`, left in *dry.  Gamma at its end, of the walk's own hours. */
+static double rehearse(const struct synth *s, int64_t start_minute, struct synth *dry)
+{
+    struct gamma g;
+    struct bar bars[CONTRACTS_MAX];
+    must(gamma_init(&g, CONTRACTS_MAX, start_minute * NS_PER_MIN) == 0);
+    *dry = *s;
+    while (dry->minute < start_minute) {
+        synth_next(dry, bars);
+        for (int i = 0; i < CONTRACTS_MAX && dry->minute % 60 == 0; i++) {
+            const double px = exp(dry->log_px[i]);
+            gamma_bar(&g, i, &(struct candle){
+                .start_ns = dry->minute * NS_PER_MIN - GAMMA_TF_NS, .tf_ns = GAMMA_TF_NS,
+                .open = px, .high = px, .low = px, .close = px, .volume = 1});
+        }
+    }
+    gamma_update(&g, start_minute * NS_PER_MIN);
+    return g.value;
+}
+
 void synth_init(struct synth *s, uint64_t seed, int64_t minute, int64_t start_minute)
 {
     contracts_init();
     memset(s, 0, sizeof *s);
-    s->rng = rng_for(seed, 0, 0);
     choose_mood(s, seed, start_minute - minute);
     s->minute = minute;
     for (int i = 0; i < CONTRACTS_MAX; i++)
         s->log_px[i] = log(contract_get(i)->start_px);
 
-    /* A first pass finds where the walk ends; the pull is linear, so the error of starting lower by
-     * that much is known: it shrinks by (1 - PULL) a minute. */
-    struct synth dry = *s;
-    struct bar bars[CONTRACTS_MAX];
-    while (dry.minute < start_minute)
-        synth_next(&dry, bars);
+    /* Of the walks of a seed the first that ends in an hour when the symbols move together, for the
+     * same reason.  The pass also finds where it ends; the pull is linear, so the error of starting
+     * lower by that much is known: it shrinks by (1 - PULL) a minute. */
+    struct synth dry;
+    for (uint64_t walk = 0; walk < WALKS; walk++) {
+        s->rng = rng_for(seed, 1, walk);
+        if (rehearse(s, start_minute, &dry) >= COHERENT)
+            break;
+    }
     double left = pow(1 - PULL, (double)(start_minute - minute));
     for (int i = 0; i < CONTRACTS_MAX; i++)
         s->log_px[i] -= (dry.log_px[i] - s->log_px[i]) / left;

@@ -6,6 +6,8 @@
  * slowly).  A tenth of each move is overshoot and goes back within some twenty minutes.  High and low are
  * drawn from the law of the extremes of a Brownian bridge; volume is log-normal and follows volatility,
  * |r| and an AR(1) of its own.  A bar opens at the close before.
+ * The market opens in an hour that is neither asleep nor wild and in which the symbols move together: of the
+ * walks of a seed the first such one is taken, so that a short run sees entries.  Later hours are as they come.
  * Figures: within the ranges of the data notes' statistics, tests/deploy/paper/test_synth.c.
  * Threads: a value; pure.
  */
