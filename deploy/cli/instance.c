@@ -1,6 +1,7 @@
 /* instance - see instance.h */
 #include <errno.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,19 +25,17 @@ static const char *const directories[] = {
     "knowledge-bank/backtests", "knowledge-bank/models", "knowledge-bank/reports", "knowledge-bank/truth-docs",
 };
 
-/* Members that are kept in instance.conf, by name. */
-static char *member(struct instance_options *o, const char *name, size_t *size)
+#define KEPT(name) {#name, offsetof(struct instance_options, name), sizeof ((struct instance_options *)0)->name}
+
+/* What instance.conf keeps. */
+static const struct { const char *name; size_t at, size; } kept_texts[] = {
+    KEPT(seed), KEPT(market), KEPT(start), KEPT(balance), KEPT(version),
+};
+#define N_KEPT (sizeof kept_texts / sizeof kept_texts[0])
+
+static char *kept_text(struct instance_options *o, size_t i)
 {
-    static const char *const names[] = {"seed", "market", "start", "balance"};
-    char *const texts[] = {o->seed, o->market, o->start, o->balance};
-    const size_t sizes[] = {sizeof o->seed, sizeof o->market, sizeof o->start, sizeof o->balance};
-    for (int i = 0; i < 4; i++) {
-        if (strcmp(names[i], name) == 0) {
-            *size = sizes[i];
-            return texts[i];
-        }
-    }
-    return NULL;
+    return (char *)o + kept_texts[i].at;
 }
 
 static void read_kept(const char *dir, struct instance_options *kept)
@@ -49,31 +48,29 @@ static void read_kept(const char *dir, struct instance_options *kept)
     while (fgets(line, sizeof line, f) != NULL) {
         line[strcspn(line, "\n")] = '\0';
         char *eq = strstr(line, " = ");
-        size_t size;
         if (eq == NULL)
             continue;
         *eq = '\0';
-        char *text = member(kept, line, &size);
-        if (text != NULL)
-            text_copy(text, size, eq + 3);
+        for (size_t i = 0; i < N_KEPT; i++)
+            if (strcmp(kept_texts[i].name, line) == 0)
+                text_copy(kept_text(kept, i), kept_texts[i].size, eq + 3);
     }
     fclose(f);
 }
 
 bool instance_differs(const char *dir, const struct instance_options *o, char what[32])
 {
-    struct instance_options kept = {.seed = ""}, given = *o;
-    static const char *const names[] = {"seed", "market", "start", "balance"};
+    struct instance_options kept = {.version = "0"}, given = *o;
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/etc/instance.conf", dir);
     if (access(path, F_OK) != 0)
         return false;
     read_kept(dir, &kept);
-    for (int i = 0; i < 4; i++) {
-        size_t size;
-        const char *was = member(&kept, names[i], &size), *now = member(&given, names[i], &size);
+    TEXT_COPY(given.version, INSTANCE_VERSION);
+    for (size_t i = N_KEPT; i-- > 0;) {
+        const char *was = kept_text(&kept, i), *now = kept_text(&given, i);
         if (*now != '\0' && strcmp(was, now) != 0) {
-            text_copy(what, 32, names[i]);
+            text_copy(what, 32, kept_texts[i].name);
             return true;
         }
     }
@@ -83,15 +80,11 @@ bool instance_differs(const char *dir, const struct instance_options *o, char wh
 void instance_resolve(const char *dir, struct instance_options *o)
 {
     struct instance_options kept = {.seed = "1", .market = "synthetic", .balance = "10000"};
-    static const char *const names[] = {"seed", "market", "start", "balance"};
     read_kept(dir, &kept);
-    for (int i = 0; i < 4; i++) {
-        size_t size;
-        const char *was = member(&kept, names[i], &size);
-        char *now = member(o, names[i], &size);
-        if (*now == '\0')
-            text_copy(now, size, was);
-    }
+    TEXT_COPY(o->version, INSTANCE_VERSION);
+    for (size_t i = 0; i < N_KEPT; i++)
+        if (*kept_text(o, i) == '\0')
+            text_copy(kept_text(o, i), kept_texts[i].size, kept_text(&kept, i));
     if (o->speed[0] == '\0')
         TEXT_COPY(o->speed, "60");
 }
@@ -204,10 +197,12 @@ static int write_supervisord(const char *dir, const char *bin, const struct inst
     return rc;
 }
 
-static int write_instance(const struct instance_options *o)
+static int write_instance(struct instance_options o)
 {
-    char text[INSTANCE_TEXT + 256];
-    snprintf(text, sizeof text, "seed = %s\nmarket = %s\nstart = %s\nbalance = %s\n", o->seed, o->market, o->start, o->balance);
+    char text[2 * INSTANCE_TEXT];
+    size_t n = 0;
+    for (size_t i = 0; i < N_KEPT; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s = %s\n", kept_texts[i].name, kept_text(&o, i));
     return write_file("etc/instance.conf", text, false);
 }
 
@@ -264,7 +259,7 @@ int instance_make(const char *dir, const char *bin, const struct instance_option
         return EXIT_BAD_CONFIG;
     }
     if ((rc = write_sample()) != EXIT_OK || (rc = write_supervisord(full, bin, o)) != EXIT_OK ||
-        (rc = write_instance(o)) != EXIT_OK)
+        (rc = write_instance(*o)) != EXIT_OK)
         return rc;
     return write_file("etc/redis.conf",
                       "# made by `enigma up` at each start; the socket is relative to dir\nport 0\nunixsocket ../sock/redis.sock\nunixsocketperm 700\n"

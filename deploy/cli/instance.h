@@ -11,16 +11,22 @@
 
 #define INSTANCE_TEXT 1024
 
+/* Of what the programs keep in an instance: journals, snapshots, the exchange's state.  Raised with every
+ * change of such a shape; an instance of another version is not started. */
+#define INSTANCE_VERSION "1"
+
 struct instance_options {
     bool live, dry_run, dev, fresh_if_changed, detach;
     double for_s;                       /* 0: until Ctrl-C */
     /* "" : not given; then the instance's, else the preset */
     char speed[32], seed[32], market[INSTANCE_TEXT], start[48], balance[48];
+    char version[8];                    /* INSTANCE_VERSION after instance_resolve() */
 };
 
-/* Fill what was not given from etc/instance.conf of `dir`; true when a given one differs from it.  what:
- * the name of the first that differs. */
+/* Does etc/instance.conf of `dir` say something else than what was given, or than INSTANCE_VERSION?  what:
+ * the name of one that differs, "version" before all others. */
 bool instance_differs(const char *dir, const struct instance_options *o, char what[32]);
+/* Fill what was not given from etc/instance.conf of `dir`, else from the preset. */
 void instance_resolve(const char *dir, struct instance_options *o);
 
 /* The directory itself, with those above it; who cannot make it learns so when it is opened. */

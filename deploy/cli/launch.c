@@ -50,7 +50,7 @@ static void usage(FILE *f)
             "  --for S                 run S seconds, stop in order, print a summary; exit 0 only if healthy\n"
             "  --detach                return when the system is up\n"
             "  --dev                   Redis, bus and paper exchange alone\n"
-            "  --fresh-if-changed      move an instance made with another market away instead of refusing\n");
+            "  --fresh-if-changed      move an instance made with another market or version away instead of refusing\n");
 }
 
 static bool is_number(const char *text, double low, double high)
@@ -444,6 +444,12 @@ int verb_up(struct cli *c, int argc, char **argv)
         (rc = take_lock(c->instance)) != EXIT_OK)
         return rc;
     if (instance_differs(c->instance, &o, what)) {
+        if (!o.fresh_if_changed && strcmp(what, "version") == 0) {
+            fprintf(stderr, "enigma up: %s was made by another version of these programs, whose journals they "
+                            "cannot read (etc/instance.conf: version; wanted %s); start a new one with another -i, "
+                            "or let --fresh-if-changed move this one away\n", c->instance, INSTANCE_VERSION);
+            return EXIT_BAD_CONFIG;
+        }
         if (!o.fresh_if_changed) {
             fprintf(stderr, "enigma up: %s was made with another --%s; use another -i, or remove it\n", c->instance, what);
             return EXIT_BAD_CONFIG;

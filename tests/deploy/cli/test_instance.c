@@ -157,6 +157,12 @@ START_TEST(remembers_what_the_market_was_made_with_and_tells_what_differs)
     TEXT_COPY(later.balance, "501");
     ck_assert(instance_differs(".", &later, what));
     ck_assert_str_eq(what, "balance");
+
+    /* As programs wrote it that knew no versions: named before everything else that differs. */
+    FILE *f = fopen("etc/instance.conf", "we");
+    ck_assert(f != NULL && fputs("seed = 7\nmarket = synthetic\nbalance = 500\n", f) >= 0 && fclose(f) == 0);
+    ck_assert(instance_differs(".", &later, what));
+    ck_assert_str_eq(what, "version");
     leave();
 }
 END_TEST
