@@ -14,6 +14,14 @@
 
 /* ---- orders ---- */
 
+/* The venue has it.  Told once, whatever says so first: an answer, a list, or a fill. */
+static void placed(struct exec *x, struct exec_order *o)
+{
+    (void)books_event(o, EV_ACKED);
+    exec_keep_order(x, o);
+    tell_order(x, o, TOPIC_ORDER_PLACED);
+}
+
 /* The triggers of an entry appear under ids of the venue's own; they get numbers of ours. */
 static struct exec_order *adopt(struct exec *x, const json_t *v, const char *id, const char *symbol)
 {
@@ -37,9 +45,7 @@ static struct exec_order *adopt(struct exec *x, const json_t *v, const char *id,
     o->o.ord_type = protects ? ORD_STOP_MARKET : ORD_TAKE_PROFIT_MARKET;
     o->o.stop_px = px;
     o->attached = o->closes_all = 1;
-    (void)books_event(o, EV_ACKED);
-    exec_keep_order(x, o);
-    tell_order(x, o, TOPIC_ORDER_PLACED);
+    placed(x, o);
     return o;
 }
 
@@ -66,9 +72,7 @@ struct exec_order *fold_order(struct exec *x, struct exec_order *o, const json_t
             reads_distrust(x);
         }
         TEXT_COPY(o->o.order_id, id);
-        (void)books_event(o, EV_ACKED);
-        exec_keep_order(x, o);
-        tell_order(x, o, TOPIC_ORDER_PLACED);
+        placed(x, o);
     }
     o->venue_cum = cum;
     if (!active)
@@ -198,6 +202,8 @@ static bool fold_row(struct exec *x, const struct row *r)
         look_up(x, r->symbol, r->order_id);
         return false;
     }
+    if (o->o.status == STATUS_INTENT || o->o.status == STATUS_UNKNOWN)
+        placed(x, o);           /* the stream named its id, its own answer was lost */
     struct fill_said f = {
         .side = strcmp(r->side, "buy") == 0 ? 1 : -1, .qty = r->qty, .price = r->px, .fee = r->fee,
         .multiplier = s->terms.multiplier,

@@ -301,6 +301,23 @@ START_TEST(an_entry_that_timed_out_but_arrived_is_found_by_its_own_id)
 }
 END_TEST
 
+START_TEST(an_order_whose_answer_was_lost_is_told_as_placed_when_its_fill_is_the_first_sign)
+{
+    begin();
+    fake_fault("POST", "/api/v1/st-orders", VENUE_UNKNOWN, 0, "", true, 1);
+    fake_fault("GET", "/api/v1/orders", VENUE_UNKNOWN, 503, "", false, 100);
+    approve();
+    fake_settle();
+    fv_fill(fv_find("entry", 0), 4, "100");     /* the stream names the order, the list of fills has the fill */
+    pass(500);
+    ck_assert_int_eq(trade()->pnl.qty, 4);
+    ck_assert_ptr_nonnull(said(MSG_ORDER_PLACED, 0));
+    ck_assert_int_eq(strtoll(said(MSG_ORDER_PLACED, 0)->order_id, NULL, 10), fv.orders[0].id);
+    ck_assert_ptr_nonnull(said(MSG_ORDER_FILLED, 0));
+    end();
+}
+END_TEST
+
 START_TEST(absence_counts_by_the_venues_clock_and_only_twice)
 {
     begin();
@@ -1020,6 +1037,7 @@ END_TEST
 TESTS("execution", volatility_twice_that_of_the_entry_closes_the_position,
       volatility_abstains_while_bars_are_missing_and_asks_for_them, an_entry_that_did_not_leave_is_dead_and_risk_hears_it,
       a_crash_between_intent_and_send_ends_dead_by_proof, an_entry_that_timed_out_but_arrived_is_found_by_its_own_id,
+      an_order_whose_answer_was_lost_is_told_as_placed_when_its_fill_is_the_first_sign,
       absence_counts_by_the_venues_clock_and_only_twice,
       an_order_that_appears_after_its_proved_absence_is_cancelled,
       an_order_that_vanishes_counts_as_cancelled_and_a_stop_is_replaced,
