@@ -145,10 +145,16 @@ dev: build/.deps
 	@$(MAKE) --no-print-directory all
 	@$(B)/bin/enigma up --dev
 
-# Long ones: kills under trading, the replayed crash of August 2024.
+# Random kills under trading, and what must never be counted.
 chaos: build/.deps
 	@$(MAKE) --no-print-directory all
-	@tests/run.sh $(sort $(wildcard tests/scenario/chaos_*.sh tests/scenario/long_*.sh)) -- $(B)/bin
+	@KILLS=$(or $(KILLS),150) SEED=$(or $(SEED),1) tests/run.sh tests/scenario/chaos_everything.sh -- $(B)/bin
+
+# Before a release, hours: 2,000 kills, every process 20 times, the recorded crash of August 2024, a market day.
+release-check: build/.deps
+	@$(MAKE) --no-print-directory all
+	@KILLS=2000 TEST_SECONDS=14400 tests/run.sh tests/scenario/chaos_everything.sh -- $(B)/bin
+	@tests/run.sh $(sort $(wildcard tests/scenario/long_*.sh)) -- $(B)/bin
 
 bench: build/.deps
 	@$(MAKE) --no-print-directory all
@@ -175,7 +181,8 @@ help:
 	@echo 'make test             install what is missing, build, run unit, protocol and scenario tests'
 	@echo 'make check [V=asan]   unit and protocol tests alone; V=release asan tsan cov'
 	@echo 'make scenario         scenario tests alone'
-	@echo 'make chaos            kills under trading and the replayed crash of 5 August 2024: many minutes'
+	@echo 'make chaos KILLS=150  random kills, halts and faults under trading from SEED=1: some minutes'
+	@echo 'make release-check    2,000 kills, the replayed crash of 5 August 2024 and all long ones: hours'
 	@echo 'make bench            memory, idle cost, the core, bus latency and wire to order beside peers'
 	@echo 'make interop          real clients of other languages (Node.js) against the bus and the exchange'
 	@echo 'make fuzz             every fuzz target for FUZZ_SECONDS seconds'
@@ -186,6 +193,6 @@ clean:
 	rm -rf build
 
 .DEFAULT_GOAL := all
-.PHONY: all deps tests check scenario chaos bench test paper dev interop fuzz format help clean
+.PHONY: all deps tests check scenario chaos release-check bench test paper dev interop fuzz format help clean
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -14,6 +14,7 @@ from decimal import Decimal, getcontext
 import archive
 
 getcontext().prec = 34              # as dec_t
+# The exchange counts funding received, our trades funding paid.
 LIVE = {"INTENT", "UNKNOWN", "NEW", "PARTIALLY_FILLED"}
 ENDED = ("order.rejected", "order.cancelled", "order.expired")
 
@@ -31,6 +32,10 @@ def same(what, ours, exchange):
     if ours != exchange:
         differences += 1
         print("%s: ours %s, the exchange's %s" % (what, ours, exchange))
+
+
+def same_ids(what, ours, exchange):
+    same(what, sorted(set(ours) - set(exchange)), sorted(set(exchange) - set(ours)))
 
 
 def dec(text):
@@ -62,7 +67,7 @@ for p in list(opened.values()) + list(closed.values()):
 
 # Fills: the archive against the exchange.
 theirs = {(f["tradeId"], f["orderId"]): f for f in truth["fills"]}
-same("fills", sorted(fills), sorted(theirs))
+same_ids("fills that only one has", fills, theirs)
 for key in fills.keys() & theirs.keys():
     f, t = fills[key], theirs[key]
     same("fill %s of order %s" % key,
@@ -71,7 +76,7 @@ for key in fills.keys() & theirs.keys():
 
 # Orders: placements and ends in the archive, the live ones in execution's books.
 theirs = {o["id"]: o for o in truth["orders"]}
-same("orders", sorted(placed), sorted(theirs))
+same_ids("orders that only one has", placed, theirs)
 
 
 def avg_px(t):
@@ -101,7 +106,7 @@ for oid in placed.keys() & theirs.keys():
         else:
             same("order %s: its end" % oid, "not in the archive", "done")
 live = {o["order_id"]: o for o in orders if o["status"] in LIVE}
-same("live orders", sorted(live), sorted(i for i, t in theirs.items() if t["state"] != "done"))
+same_ids("live orders that only one has", live, [i for i, t in theirs.items() if t["state"] != "done"])
 for oid in live.keys() & theirs.keys():
     compare_order("live order", live[oid], theirs[oid], True)
 
@@ -118,10 +123,10 @@ for name, books in (("execution", positions), ("risk", risk)):
              ["BUY" if t["side"] == "long" else "SELL", t["size"], dec(t["openPrice"]).normalize(), t["leverage"]])
         if name == "execution":
             same("execution: costs of %s" % p["symbol"], [dec(p["fees"]), dec(p["funding"])],
-                 [dec(t["fees"]), dec(t["funding"])])
+                 [dec(t["fees"]), -dec(t["funding"])])
 
 # Closed ones: the exchange, audit's table, the archive.
-same("trades and position.closed", sorted(t["signal_id"] for t in trades), sorted(closed))
+same_ids("trades and position.closed that only one has", [t["signal_id"] for t in trades], closed)
 theirs = sorted((p for p in truth["positions"] if not p["open"]), key=lambda p: (p["close_market_ns"], p["symbol"]))
 ours = sorted(trades, key=lambda t: (t["closed_ns"], t["symbol"]))
 same("closed positions", [t["symbol"] for t in ours], [p["symbol"] for p in theirs])
@@ -130,7 +135,7 @@ for t, p in zip(ours, theirs):
          [t["side"], t["max_qty"], dec(t["entry_px"]).normalize(), dec(t["exit_px"]).normalize()]
          + [dec(t[n]) for n in ("gross_pnl", "fees", "funding", "net_pnl")],
          ["BUY" if p["side"] == "long" else "SELL", p["size"], dec(p["openPrice"]).normalize(),
-          dec(p["closePrice"]).normalize()] + [dec(p[n]) for n in ("gross", "fees", "funding", "pnl")])
+          dec(p["closePrice"]).normalize()] + [dec(p["gross"]), dec(p["fees"]), -dec(p["funding"]), dec(p["pnl"])])
     archived = closed.get(t["signal_id"])
     if archived is not None:
         same("trade %s: audit's table and the archive" % t["signal_id"],
@@ -139,7 +144,7 @@ for t, p in zip(ours, theirs):
 # The account, from the exchange's fills and prices; what is open may have realised a part already.
 cash = dec(balance) + sum((dec(p["pnl"]) for p in theirs), Decimal(0))
 for s, p in open_there.items():
-    cash += dec(p["upnl"]) - dec(p["fees"]) - dec(p["funding"])
+    cash += dec(p["upnl"]) - dec(p["fees"]) + dec(p["funding"])
     cash += sum((dec(q["gross_pnl"]) for q in positions if q["symbol"] == s), Decimal(0))
 same("equity", dec(equity), cash)
 

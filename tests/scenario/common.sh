@@ -4,7 +4,7 @@
 #   instance_pids         processes whose working directory is that one or below
 #   remember PID          ... is one of ours
 #   wait_until S CMD...   wait at most S seconds for a condition; false when the time is over
-#   fail TEXT             say so, show the logs' ends (and copy them to $KEEP_LOGS), exit 1
+#   fail TEXT             say so, show the logs' ends (and copy the instance to $KEEP_LOGS), exit 1
 #   scenario_end          nothing may be left running
 
 now_ms() { date +%s%3N; }
@@ -51,7 +51,7 @@ wait_until() {
 
 fail() {
   echo "FAILED: $*"
-  [ -n "${KEEP_LOGS:-}" ] && mkdir -p "$KEEP_LOGS" && cp -r "$dir"/log/. "$KEEP_LOGS"
+  [ -n "${KEEP_LOGS:-}" ] && rm -rf "$KEEP_LOGS" && cp -r "$top" "$KEEP_LOGS" 2>/dev/null
   for f in "$dir"/log/*; do [ -s "$f" ] && { echo "--- ${f##*/}"; tail -8 "$f"; }; done
   exit 1
 }

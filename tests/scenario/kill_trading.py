@@ -1,4 +1,4 @@
-"""Watch the paper exchange's truth and count what must never be: used by chaos_kill_trading.sh.
+"""Watch the paper exchange's truth and count what must never be: used by long_kill_trading.sh.
 
 kill_trading.py watch INSTANCE FILE   until the process is ended: every 20 ms, how long each open position has
                                       been without a resting closing stop (wall ms); worst in FILE
@@ -40,7 +40,8 @@ def watch(instance, path):
         time.sleep(0.02)
 
 
-if sys.argv[1] == "watch":
-    watch(sys.argv[2], sys.argv[3])
-else:
-    print(sum(1 for p in truth(sys.argv[2])["positions"] if p["open"]))
+if __name__ == "__main__":
+    if sys.argv[1] == "watch":
+        watch(sys.argv[2], sys.argv[3])
+    else:
+        print(sum(1 for p in truth(sys.argv[2])["positions"] if p["open"]))

@@ -1,8 +1,8 @@
 #!/bin/bash
 # kill -9 of each of the seven agents, the bus and Redis, KILLS times each, under trading at speed 1 with the
 # probe strategy: ready again in 2 s, execution ready to trade in 5 s, the others keep their pids, no open
-# position without a resting closing stop, trading goes on.  Takes several minutes: `make chaos`.
-#   usage: chaos_kill_trading.sh [BIN-DIR]     KILLS=20
+# position without a resting closing stop, trading goes on.  Takes several minutes: `make release-check`.
+#   usage: long_kill_trading.sh [BIN-DIR]     KILLS=20
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 bin=$(realpath "${1:-build/release/bin}")
