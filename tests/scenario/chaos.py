@@ -55,7 +55,7 @@ class Instance:
             try:
                 stat = open("/proc/%s/stat" % pid).read().rsplit(")", 1)[1].split()
                 if int(stat[1]) == parent and stat[0] != "Z":
-                    found[int(pid)] = open("/proc/%s/cmdline" % pid).read().split("\0")[0]
+                    found[int(pid)] = open("/proc/%s/cmdline" % pid).read().replace("\0", " ").split(" ")[0]
             except (OSError, IndexError):
                 pass
         return found
@@ -64,7 +64,7 @@ class Instance:
         found = {}
         for pid, program in self.children(self.supervisord).items():
             name = os.path.basename(program).replace("enigma-", "").replace("redis-server", "redis")
-            found[name.split(" ")[0].split(":")[0].strip()] = pid
+            found[name] = pid
         return found
 
     def pids(self, name):
