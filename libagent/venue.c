@@ -64,8 +64,8 @@ struct venue_stream {
     bool orphan;                /* closed while a bullet call was under way */
     int64_t retry_ms, ping_ms, pong_ms;
     struct mono heard;          /* last frame */
-    struct loop_timer *timer, *ping_timer;
-    struct { char topic[96]; bool private; int64_t id; } topics[VENUE_TOPICS_MAX];     /* id: as last asked */
+    struct loop_timer *timer, *ping_timer, *answer_timer;
+    struct { char topic[96]; bool private, acked; int64_t id; } topics[VENUE_TOPICS_MAX];  /* id: as last asked */
     size_t n_topics;
     int64_t next_id;
 };
@@ -341,6 +341,7 @@ static void stream_retry(struct venue_stream *s, const char *reason)
     s->up = s->opening = false;
     s->ws = NULL;
     loop_timer_pause(s->ping_timer);
+    loop_timer_pause(s->answer_timer);
     if (was || s->retry_ms == RETRY_FIRST_MS)
         s->o.on_down(s->o.arg, reason);
     loop_timer_again(s->timer, s->retry_ms);
@@ -360,7 +361,33 @@ static void send_subscription(struct venue_stream *s, size_t i)
              "{\"id\":\"%lld\",\"type\":\"subscribe\",\"topic\":\"%s\",\"privateChannel\":%s,\"response\":true}",
              (long long)++s->next_id, s->topics[i].topic, s->topics[i].private ? "true" : "false");
     s->topics[i].id = s->next_id;
+    s->topics[i].acked = false;
+    loop_timer_again(s->answer_timer, s->pong_ms);
     stream_send(s, text);
+}
+
+static void on_ack(struct venue_stream *s, const json_t *tree)
+{
+    int64_t id = -1;
+    codec_int(tree, "id", &id);
+    for (size_t i = 0; i < s->n_topics; i++)
+        s->topics[i].acked |= s->topics[i].id == id;
+}
+
+/* A welcome or an acknowledgement takes no longer than a pong.  A channel that never began is silent for ever,
+ * whatever the others say. */
+static void on_answer_timer(void *arg)
+{
+    struct venue_stream *s = arg;
+    const char *missing = s->up ? NULL : "welcome";
+    for (size_t i = 0; s->up && i < s->n_topics; i++)
+        if (!s->topics[i].acked)
+            missing = s->topics[i].topic;
+    if (missing == NULL || s->ws == NULL)
+        return;
+    log_warn("venue.stream_unanswered", LOG_S("missing", missing), LOG_I("ms", s->pong_ms),
+             LOG_S("action", "reconnecting"));
+    ws_close(s->ws);
 }
 
 /* A public topic that the venue does not know concerns its own symbol alone: the rest goes on without it. */
@@ -412,6 +439,8 @@ static void on_text(void *arg, struct ws *w, const char *text, size_t len)
             s->o.on_message(s->o.arg, topic, subject, data, sn);
     } else if (strcmp(type, "welcome") == 0) {
         on_welcome(s);
+    } else if (strcmp(type, "ack") == 0) {
+        on_ack(s, tree);
     } else if (strcmp(type, "error") == 0) {
         on_refused(s, tree);
     }
@@ -439,8 +468,9 @@ static void on_close(void *arg, struct ws *w, const char *reason)
 
 static void on_open(void *arg, struct ws *w)
 {
-    (void)arg;                  /* nothing may be sent before the welcome */
+    struct venue_stream *s = arg;
     (void)w;
+    loop_timer_again(s->answer_timer, s->pong_ms);      /* nothing may be sent before the welcome */
 }
 
 static void on_bullet(void *arg, const struct venue_answer *a)
@@ -501,7 +531,9 @@ struct venue_stream *venue_stream_open(struct venue *v, const struct venue_strea
     v->streams = s;
     s->timer = loop_timer_new(v->loop, 0, 0, false, on_connect_timer, s);
     s->ping_timer = loop_timer_new(v->loop, PING_PRESET_MS, 0, false, on_ping_timer, s);
+    s->answer_timer = loop_timer_new(v->loop, PONG_PRESET_MS, 0, false, on_answer_timer, s);
     loop_timer_pause(s->ping_timer);
+    loop_timer_pause(s->answer_timer);
     return s;
 }
 
@@ -513,6 +545,7 @@ void venue_stream_close(struct venue_stream **stream)
     *stream = NULL;
     loop_timer_destroy(&s->timer);
     loop_timer_destroy(&s->ping_timer);
+    loop_timer_destroy(&s->answer_timer);
     s->closing = true;
     if (s->ws != NULL)
         ws_close(s->ws);        /* freed when it has closed */

@@ -38,7 +38,7 @@ struct fake {
     struct ws_conn *conn;
     int conns, subscribed, pings;
     char topics[8][96];
-    const char *refuse;         /* this topic */
+    const char *refuse, *ignore;    /* these topics */
     int ups, downs;             /* of the breaker */
 };
 
@@ -68,7 +68,7 @@ static void on_request(void *arg, struct server_request *req)
         char body[300];
         snprintf(body, sizeof body,
                  "{\"code\":\"200000\",\"data\":{\"token\":\"abc\",\"instanceServers\":[{\"endpoint\":"
-                 "\"ws://127.0.0.1:%d/\",\"pingInterval\":200,\"pingTimeout\":5000}]}}", server_port(f->server));
+                 "\"ws://127.0.0.1:%d/\",\"pingInterval\":200,\"pingTimeout\":1000}]}}", server_port(f->server));
         server_reply(req, 200, "application/json", NULL, body, strlen(body));
         return;
     }
@@ -107,7 +107,11 @@ static void on_ws_text(void *arg, struct ws_conn *c, const char *text, size_t le
         snprintf(text_, sizeof text_, "{\"id\":\"%s\",\"type\":\"error\",\"code\":404,\"data\":\"no such topic\"}", id);
         ws_conn_send(c, text_, strlen(text_));
     } else if (f->subscribed < 8) {
+        char ack[64];
         TEXT_COPY(f->topics[f->subscribed++], topic);
+        snprintf(ack, sizeof ack, "{\"id\":\"%s\",\"type\":\"ack\"}", id);
+        if (f->ignore == NULL || strcmp(topic, f->ignore) != 0)
+            ws_conn_send(c, ack, strlen(ack));
     }
     json_decref(tree);
 }
@@ -579,7 +583,6 @@ START_TEST(a_stream_subscribes_after_the_welcome_and_hands_messages_on)
     RUN_UNTIL(f.loop, f.subscribed == 2);
     ck_assert_str_eq(f.topics[0], "/m/a");
     ck_assert_str_eq(f.topics[1], "/m/b");
-    say(&f, "{\"type\":\"ack\",\"id\":\"1\"}");
     say(&f, "{\"type\":\"message\",\"topic\":\"/m/a\",\"subject\":\"tick\",\"sn\":77,\"data\":{}}");
     RUN_UNTIL(f.loop, t.messages == 1);
     ck_assert_str_eq(t.topic, "/m/a");
@@ -670,6 +673,31 @@ START_TEST(a_public_topic_that_is_refused_is_given_up_alone)
 }
 END_TEST
 
+START_TEST(a_lost_welcome_and_a_lost_acknowledgement_begin_the_stream_anew)
+{
+    struct fake f;
+    struct stream_told t;
+    fake_init(&f, (struct venue_options){.sign = NULL});
+    f.ignore = "/m/b";
+    struct venue_stream *s = open_stream(&f, &t);
+    venue_stream_subscribe(s, "/m/a", false);
+    venue_stream_subscribe(s, "/m/b", false);
+    RUN_UNTIL(f.loop, f.conns == 2 && f.conn != NULL);      /* nobody said welcome */
+    ck_assert_int_eq(t.ups, 0);
+    say(&f, WELCOME);
+    RUN_UNTIL(f.loop, f.subscribed == 2 && t.ups == 1);
+    RUN_UNTIL(f.loop, t.downs == 2);                        /* /m/a would go on, /m/b never began */
+    f.ignore = NULL;
+    RUN_UNTIL(f.loop, f.conns == 3 && f.conn != NULL);
+    say(&f, WELCOME);
+    RUN_UNTIL(f.loop, f.subscribed == 4);
+    RUN_FOR(f.loop, 1200);                                  /* longer than an answer may take */
+    ck_assert_int_eq(f.conns, 3);
+    venue_stream_close(&s);
+    fake_fini(&f);
+}
+END_TEST
+
 START_TEST(a_stream_that_cannot_open_says_so_once_and_goes_on_trying)
 {
     struct fake f;
@@ -707,4 +735,5 @@ TESTS("venue", an_answer_of_the_venue_comes_with_its_data,
       a_lost_stream_comes_back_by_itself_and_subscribes_again,
       a_stream_that_comes_back_closes_the_breaker_long_before_its_time,
       a_public_topic_that_is_refused_is_given_up_alone,
+      a_lost_welcome_and_a_lost_acknowledgement_begin_the_stream_anew,
       a_stream_that_cannot_open_says_so_once_and_goes_on_trying)
