@@ -102,3 +102,10 @@ def messages(directory):
             n = data[0]
             header, body = data[1 + n:1 + n + HEADER], data[1 + n + HEADER:]
             yield data[1:1 + n].decode(), struct.unpack_from("<Q", header, 8)[0], unpack(body)[0]
+
+
+def fleeting(order):
+    """A trigger that the exchange made and took away by itself before anybody could ask for it: of an order in its
+    record, of which nobody else can know."""
+    return order["attached"] and order["state"] == "done" and order["dealSize"] == 0 and \
+        order["end_ns"] - order["created_ns"] < 5e9

@@ -90,7 +90,7 @@ class Watch(threading.Thread):
     def __init__(self, instance):
         super().__init__(daemon=True)
         self.instance, self.worst, self.looks, self.orders, self.open = instance, 0.0, 0, 0, 0
-        self.recent = 0             # orders, of the last look
+        self.where = ""             # the longest one, and when
 
     def run(self):
         since = {}
@@ -102,7 +102,9 @@ class Watch(threading.Thread):
                 continue
             bare = unprotected(t)
             since = {k: since.get(k, now) for k in bare}
-            self.worst = max([self.worst] + [now - s for s in since.values()])
+            for k in since:
+                if now - since[k] > self.worst:
+                    self.worst, self.where = now - since[k], "%s at %s" % (k, datetime.datetime.utcnow().isoformat())
             self.looks += 1
             self.orders, self.open = len(t["orders"]), sum(p["open"] for p in t["positions"])
             time.sleep(0.05)
@@ -268,7 +270,7 @@ def main():
     except Failed as e:
         wrong = str(e)
         print("FAILED: %s" % wrong)
-    c.did.update(bare_ms=c.watch.worst * 1000, looks=c.watch.looks, orders=c.watch.orders, failed=wrong)
+    c.did.update(bare_ms=c.watch.worst * 1000, bare=c.watch.where, looks=c.watch.looks, orders=c.watch.orders, failed=wrong)
     with open(file, "w") as f:
         json.dump(c.did, f)
     sys.exit(1 if wrong else 0)

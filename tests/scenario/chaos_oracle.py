@@ -39,7 +39,7 @@ for topic, _, body in archive.messages(journal):
         if topic == "order.filled":
             fills[p["exec_id"], p["order"]["order_id"]] += 1
 
-theirs = {o["id"]: o for o in truth["orders"]}
+theirs = {o["id"]: o for o in truth["orders"] if not archive.fleeting(o)}
 entries = [o for o in truth["orders"] if not o["reduceOnly"] and not o["closeOrder"] and not o["attached"]]
 for oid, o in theirs.items():
     if oid not in placed:
@@ -77,7 +77,7 @@ for p in truth["positions"]:
     if p["open"] and (p["symbol"], "down" if p["side"] == "long" else "up") not in stops:
         wrong("positions without a stop", p["symbol"])
 if did["bare_ms"] > BARE_MS:
-    wrong("positions without a stop", "one for %d ms" % did["bare_ms"])
+    wrong("positions without a stop", "%s for %d ms" % (did["bare"], did["bare_ms"]))
 
 
 def spread(values):
@@ -93,7 +93,7 @@ print("%d kills (%s), %d halts, %d faults of %d kinds, %d emergency stops, %d or
 print("ms from kill to ready: " + "; ".join("%s %s" % (n, spread(v)) for n, v in did["ready_ms"].items() if v))
 print("execution, ms from kill: protect-ready %s, trade-ready %s; from exec: %s, %s"
       % tuple(spread(did[k]) for k in ("protect_ms", "trade_ms", "exec_protect_ms", "exec_trade_ms")))
-print("longest time without a resting closing stop %d ms (%d looks)" % (did["bare_ms"], did["looks"]))
+print("longest time without a resting closing stop %d ms %s (%d looks)" % (did["bare_ms"], did["bare"], did["looks"]))
 NAMES = ("lost orders", "duplicate orders", "unapproved orders", "lost or doubled fills", "positions without a stop")
 print(", ".join("%s %d" % (n, counts[n]) for n in NAMES))
 sys.exit(0 if not counts and entries and there else 1)
