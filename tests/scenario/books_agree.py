@@ -75,8 +75,9 @@ for key in fills.keys() & theirs.keys():
          [t["symbol"], t["side"].upper(), t["size"], dec(t["price"]), dec(t["fee"]), t["liquidity"] == "taker"])
 
 # Orders: placements and ends in the archive, the live ones in execution's books.
-theirs = {o["id"]: o for o in truth["orders"] if not archive.fleeting(o)}
-same_ids("orders that only one has", placed, theirs)
+theirs = {o["id"]: o for o in truth["orders"]}
+seen = set(placed) | {o["id"] for o in truth["orders"] if archive.fleeting(o)}
+same_ids("orders that only one has", seen, theirs)
 
 
 def avg_px(t):
