@@ -2,11 +2,19 @@
 
 #include <string.h>
 
+#include "libagent/core/fill.h"
 #include "proto/err.h"
 
 #define PLACES 12
 
 static int64_t lots_of(int64_t qty) { return qty < 0 ? -qty : qty; }
+static int side_of(const struct position *p) { return p->qty > 0 ? SIDE_BUY : SIDE_SELL; }
+
+/* Base units, signed as lots are. */
+static dec_t size_of(int64_t lots, const struct contract *c)
+{
+    return dec_mul(dec_int(lots), c->multiplier);
+}
 
 dec_t margin_rate(int leverage)
 {
@@ -34,10 +42,11 @@ void position_add(const struct margin_rule *r, struct position *p, const struct 
     must(lots > 0 && p->qty * side >= 0);
     p->qty += side * lots;
     p->cost = side > 0 ? dec_add(p->cost, value) : dec_sub(p->cost, value);
-    p->init = dec_add(p->init, dec_mul(value, margin_rate(leverage)));
+    struct fill_margin_old m = {.entry = contract_px(c, px), .n = size_of(lots, c)};
+    fill_margin_old_init(&m, margin_rate(leverage), c->taker_fee);
+    p->init = dec_add(p->init, m.pos_init);
     if (r->before_2025)
-        p->reserved = dec_add(p->reserved, dec_mul(dec_mul(value, c->taker_fee),
-                                                   dec_add(dec_int(1), margin_rate(leverage))));
+        p->reserved = dec_add(p->reserved, m.pos_comm);
     p->leverage = leverage;
     p->open_lots += lots;
     p->open_value = dec_add(p->open_value, value);
@@ -73,34 +82,37 @@ dec_t position_reduce(struct position *p, const struct contract *c, int64_t lots
     return gross;
 }
 
-/* The maintenance margin at this mark. */
-static dec_t maintenance(const struct margin_rule *r, const struct position *p, const struct contract *c,
-                         dec_t value, dec_t funding)
+static struct fill_margin_old margin_before_2025(const struct position *p, const struct contract *c,
+                                                 dec_t maint_rate, dec_t funding)
 {
-    dec_t rate = contract_tier(c, dec_abs(value), p->risk_level)->maintain;
-    if (!r->before_2025)
-        return dec_mul(dec_abs(value), dec_add(rate, r->liquidation_fee));
-    dec_t pays = dec_max(dec_zero(), p->qty > 0 ? funding : dec_neg(funding));
-    return dec_add(dec_mul(dec_abs(p->cost), dec_add(rate, pays)), p->reserved);
+    struct fill_margin_old m = {
+        .side = side_of(p),
+        .entry = dec_quo(p->cost, size_of(p->qty, c)),
+        .n = size_of(lots_of(p->qty), c),
+        .pos_init = p->init, .pos_cross = p->cross, .pos_loss = p->loss, .pos_comm = p->reserved,
+        .mmr = maint_rate,
+        .funding = p->qty > 0 ? funding : dec_neg(funding),
+    };
+    must(fill_margin_old_calc(&m) == ERR_OK);
+    return m;
 }
 
-/* E - s W / n, and where equity meets maintenance: (E n - s W) / (n (1 - s rate)), before 2025
- * E - s (margin - maintenance) / n. */
-static void liquidation(const struct margin_rule *r, const struct position *p, const struct contract *c,
-                        struct position_view *v)
+/* Maintenance, liquidation and bankruptcy of an open position. */
+static void limits(const struct margin_rule *r, const struct position *p, const struct contract *c,
+                   dec_t funding, struct position_view *v)
 {
-    dec_t n = dec_mul(dec_int(lots_of(p->qty)), c->multiplier), side = dec_int(p->qty > 0 ? 1 : -1);
-    dec_t own = dec_sub(v->margin, v->reserved);
-    dec_t left = dec_sub(dec_mul(v->entry, n), dec_mul(side, own));
-    dec_t rate = dec_add(v->maint_rate, r->liquidation_fee);
-    v->bankrupt = dec_max(dec_zero(), dec_quo(left, n));
-    dec_t at = r->before_2025
-                   ? dec_sub(v->entry, dec_quo(dec_mul(side, dec_sub(v->margin, v->maint)), n))
-                   : dec_quo(left, dec_mul(n, dec_sub(dec_int(1), dec_mul(side, rate))));
-    v->liquidation = dec_max(dec_zero(), at);
-    dec_t equity = dec_add(own, v->upnl);
-    if (dec_sign(equity) > 0)
-        v->real_leverage = dec_quo(dec_abs(v->value), equity);
+    dec_t n = size_of(lots_of(p->qty), c);
+    if (r->before_2025) {
+        struct fill_margin_old m = margin_before_2025(p, c, v->maint_rate, funding);
+        v->maint = m.pos_maint;
+        v->liquidation = dec_max(m.liquidation, dec_zero());
+        v->bankrupt = dec_max(m.bankrupt, dec_zero());
+        return;
+    }
+    v->maint = dec_mul(dec_abs(v->value), dec_add(v->maint_rate, r->liquidation_fee));
+    must(fill_bankruptcy(side_of(p), v->entry, n, v->margin, &v->bankrupt) == ERR_OK);
+    must(fill_liquidation(side_of(p), v->entry, n, v->margin, v->maint_rate, r->liquidation_fee,
+                          &v->liquidation) == ERR_OK);
 }
 
 void position_show(const struct margin_rule *r, const struct position *p, const struct contract *c, dec_t mark,
@@ -117,7 +129,7 @@ void position_show(const struct margin_rule *r, const struct position *p, const 
     v.id = p->id < 0 ? -p->id : p->id;
     v.opened_ns = p->opened_ns;
     v.auto_deposit = p->auto_deposit;
-    dec_t size = dec_mul(dec_int(p->qty), c->multiplier);
+    dec_t size = size_of(p->qty, c);
     v.cost = p->cost;
     v.value = dec_mul(size, mark);
     v.upnl = dec_sub(v.value, v.cost);
@@ -130,12 +142,14 @@ void position_show(const struct margin_rule *r, const struct position *p, const 
     v.maint_rate = t->maintain;
     v.risk_limit = t->max_risk;
     v.risk_level = t->level;
-    v.maint = maintenance(r, p, c, v.value, funding);
     dec_t spare = dec_sub(dec_add(v.cross, dec_min(v.upnl, dec_zero())), v.loss);
     v.max_withdraw = dec_max(dec_zero(), spare);
     if (p->qty != 0) {
         v.entry = dec_quo(v.cost, size);
-        liquidation(r, p, c, &v);
+        limits(r, p, c, funding, &v);
+        dec_t equity = dec_add(dec_sub(v.margin, v.reserved), v.upnl);
+        if (dec_sign(equity) > 0)
+            v.real_leverage = dec_quo(dec_abs(v.value), equity);
     }
     *ret = v;
 }
@@ -143,9 +157,13 @@ void position_show(const struct margin_rule *r, const struct position *p, const 
 bool position_liquidates(const struct margin_rule *r, const struct position *p, const struct contract *c,
                          dec_t mark, dec_t funding)
 {
-    dec_t value = dec_mul(dec_mul(dec_int(p->qty), c->multiplier), mark);
-    dec_t equity = dec_add(position_margin(p), dec_sub(value, p->cost));
-    return dec_le(equity, maintenance(r, p, c, value, funding));
+    dec_t size = size_of(p->qty, c), n = dec_abs(size);
+    dec_t maint_rate = contract_tier(c, dec_mul(n, mark), p->risk_level)->maintain;
+    if (!r->before_2025)
+        return fill_liquidated(side_of(p), dec_quo(p->cost, size), n, position_margin(p), maint_rate,
+                               r->liquidation_fee, mark);
+    dec_t at = margin_before_2025(p, c, maint_rate, funding).liquidation;
+    return p->qty > 0 ? dec_le(mark, at) : dec_ge(mark, at);
 }
 
 void wallet_sum(struct wallet *w)

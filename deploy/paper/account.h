@@ -1,8 +1,7 @@
-/* account - position arithmetic: isolated margin, one-way, linear contracts.
+/* account - positions that orders build up and take down: isolated margin, one-way, linear contracts.
  *
- * Formulas: kucoin-futures 11.4 and 11.5.  The rule since 22 May 2025: no closing fee is held back, and
- * maintenance is of the value at mark, with the liquidation fee.  The rule before it: maintenance of the
- * entry value, with the closing fee held back and the funding that the position would pay.  Shares of cost and margin are rounded to 12 places and the
+ * Margin, liquidation and bankruptcy are those of core/fill.h, of the rule since 22 May 2025 or the one
+ * before it (kucoin-futures 11.4 and 11.5).  Shares of cost and margin are rounded to 12 places and the
  * remainder stays in the position, so that nothing is lost: over a position's life gross profit =
  * sum of sales - sum of buys, to the last digit.
  * Threads: pure functions of their arguments.

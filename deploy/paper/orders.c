@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "deploy/paper/engine_priv.h"
+#include "libagent/core/fill.h"
 #include "proto/err.h"
 
 #define ORDERS_PER_SYMBOL 100
@@ -226,7 +227,7 @@ static void settle(struct engine *e, struct order *o, struct fill *f)
     const struct contract *c = e->syms[o->sym].c;
     f->value = contract_value(c, f->lots, f->px);
     if (f->trade_type == TRADE_NORMAL)
-        f->fee = dec_mul(f->value, f->fee_rate);
+        f->fee = fill_fee(f->value, f->fee_rate);
     dec_t gross = dec_zero();
     if (f->opens) {
         if (p->qty == 0) {
@@ -828,7 +829,7 @@ void orders_fund(struct engine *e, int sym, dec_t rate, int64_t t_ns)
         r->rate = rate;
         r->mark = mark;
         r->cost = dec_mul(dec_mul(dec_int(p->qty), s->c->multiplier), mark);
-        r->amount = dec_round_places(dec_neg(dec_mul(r->cost, rate)), 12, DEC_HALF_EVEN);
+        r->amount = dec_neg(fill_funding(sign64(p->qty), abs64(p->qty), s->c->multiplier, mark, rate));
         r->market_ns = t_ns;
         r->server_ns = e->server_ns;
         r->cash = e->accounts[a].cash = dec_add(e->accounts[a].cash, r->amount);

@@ -7,7 +7,8 @@
  *  1 lots       positions of both accounts and the house add up to 0
  *  2 money      available + margins + unrealised of both + the house's worth = deposits - fees + funding,
  *               and each account by itself: to the last digit
- *  3 fees       value = lots x multiplier x price, fee = value x the rate of that liquidity
+ *  3 fees       value = lots x multiplier x price, fee = value x the rate of that liquidity; fees and funding
+ *               to 8 places, in the exchange's favour
  *  4 limit      no fill outside the limit that was asked for, nor beyond the size; reducing orders open nothing
  *  5 priority   a maker fills after all better prices and older orders, and when nothing is ahead of it
  *  6 walk       a taker gets what the book shows, best price first; FOK all or nothing, post-only nothing
@@ -202,7 +203,7 @@ static void check_fill(const struct order *o, const struct fill *f)
     law(dec_eq(f->value, value_of(f->lots, f->px)), "3 fees: value is not lots x multiplier x price");
     if (f->trade_type == TRADE_LIQUID)
         rate = dec_zero();
-    law(dec_eq(f->fee, dec_mul(f->value, rate)), "3 fees: fee is not value x rate");
+    law(dec_eq(f->fee, dec_round_places(dec_mul(f->value, rate), 8, DEC_CEIL)), "3 fees: fee is not value x rate");
     law(f->lots > 0 && f->side == o->side, "4 limit: side or lots");
     law(a->limit == 0 || (a->limit - f->px) * o->side >= 0, "4 limit: %lld, filled at %lld",
         (long long)a->limit, (long long)f->px);
@@ -260,7 +261,7 @@ static void on_settlement(void *arg, const struct funding_row *row)
     (void)arg;
     struct purse *p = &m.purse[row->account];
     dec_t want = dec_neg(dec_mul(dec_mul(dec_mul(dec_int(p->qty), xbt()->multiplier), row->mark), row->rate));
-    law(dec_eq(row->amount, dec_round_places(want, 12, DEC_HALF_EVEN)), "2 money: funding is not value x rate");
+    law(dec_eq(row->amount, dec_round_places(want, 8, DEC_FLOOR)), "2 money: funding is not value x rate");
     p->funding = dec_add(p->funding, row->amount);
 }
 
