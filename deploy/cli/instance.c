@@ -86,7 +86,7 @@ void instance_resolve(const char *dir, struct instance_options *o)
         if (*kept_text(o, i) == '\0')
             text_copy(kept_text(o, i), kept_texts[i].size, kept_text(&kept, i));
     if (o->speed[0] == '\0')
-        TEXT_COPY(o->speed, "60");
+        text_copy(o->speed, sizeof o->speed, strncmp(o->market, "mirror:", 7) == 0 ? "1" : "60");
 }
 
 static int write_file(const char *path, const char *text, bool keep)

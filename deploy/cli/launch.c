@@ -44,9 +44,9 @@ static void usage(FILE *f)
             "usage: enigma [-i DIR] up [options]\n"
             "  --paper | --live        the instance's paper exchange (default), or the venue of rest_url\n"
             "  --dry-run               decide and approve, send no order\n"
-            "  --speed N               market seconds per second of the paper exchange (default 60)\n"
+            "  --speed N               market seconds per second of the paper exchange (default 60, mirrored 1)\n"
             "  --seed N --balance N    of the paper market and its account (defaults 1, 10000)\n"
-            "  --market M --start T    synthetic, or replay:SYMBOL=FILE,...; first market time\n"
+            "  --market M --start T    synthetic, replay:SYMBOL=FILE,... or mirror:URL; first market time\n"
             "  --for S                 run S seconds, stop in order, print a summary; exit 0 only if healthy\n"
             "  --detach                return when the system is up\n"
             "  --dev                   Redis, bus and paper exchange alone\n"
@@ -67,30 +67,46 @@ static int bad_value(const char *name, const char *value, const char *wants)
     return EXIT_BAD_USAGE;
 }
 
+#define MARKETS "synthetic, replay:SYMBOL=FILE,... (or TRADES+BOOK) or mirror:http://HOST:PORT"
+
+/* "A" or "A+B", whole paths instead; false: said why. */
+static bool absolute_files(char *files, char ret[2 * PATH_MAX + 2])
+{
+    char full[PATH_MAX], *save = NULL;
+    *ret = '\0';
+    for (char *f = strtok_r(files, "+", &save); f != NULL; f = strtok_r(NULL, "+", &save)) {
+        if (realpath(f, full) == NULL) {
+            fprintf(stderr, "enigma up: --market: %s: %s\n", f, strerror(errno));
+            return false;
+        }
+        snprintf(ret + strlen(ret), 2 * PATH_MAX + 2 - strlen(ret), "%s%s", *ret ? "+" : "", full);
+    }
+    return true;
+}
+
 /* Files of a replay are named from where the operator stands. */
 static int absolute_market(const char *market, char *ret, size_t size)
 {
     if (strncmp(market, "replay:", 7) != 0) {
         text_copy(ret, size, market);
-        return strcmp(market, "synthetic") == 0 ? EXIT_OK
-                                                : bad_value("market", market, "synthetic or replay:SYMBOL=FILE,...");
+        return strcmp(market, "synthetic") == 0 || strncmp(market, "mirror:http", 11) == 0
+                   ? EXIT_OK : bad_value("market", market, MARKETS);
     }
-    char copy[INSTANCE_TEXT], *save = NULL;
+    char copy[INSTANCE_TEXT], files[2 * PATH_MAX + 2], *save = NULL;
     TEXT_COPY(copy, market + 7);
     text_copy(ret, size, "replay:");
     if (*copy == '\0')
-        return bad_value("market", market, "replay:SYMBOL=FILE,...");
+        return bad_value("market", market, MARKETS);
     for (char *item = strtok_r(copy, ",", &save); item != NULL; item = strtok_r(NULL, ",", &save)) {
-        char *eq = strchr(item, '='), full[PATH_MAX];
-        if (eq == NULL)
-            return bad_value("market", market, "replay:SYMBOL=FILE,...");
+        char *eq = strchr(item, '=');
+        size_t last = eq != NULL ? strlen(eq) - 1 : 0;
+        if (last == 0 || eq[1] == '+' || eq[last] == '+' || strchr(eq, '+') != strrchr(eq, '+'))
+            return bad_value("market", market, MARKETS);
         *eq = '\0';
-        if (realpath(eq + 1, full) == NULL) {
-            fprintf(stderr, "enigma up: --market: %s: %s\n", eq + 1, strerror(errno));
+        if (!absolute_files(eq + 1, files))
             return EXIT_BAD_USAGE;
-        }
         size_t n = strlen(ret);
-        int more = snprintf(ret + n, size - n, "%s%s=%s", n > 7 ? "," : "", item, full);
+        int more = snprintf(ret + n, size - n, "%s%s=%s", n > 7 ? "," : "", item, files);
         if (more < 0 || (size_t)more >= size - n)
             return bad_value("market", market, "shorter");
     }
@@ -459,6 +475,10 @@ int verb_up(struct cli *c, int argc, char **argv)
             return rc;
     }
     instance_resolve(c->instance, &o);
+    if (strncmp(o.market, "mirror:", 7) == 0 && (strtod(o.speed, NULL) != 1 || *o.start)) {
+        fprintf(stderr, "enigma up: %s has the wall's clock: --speed 1, no --start\n", o.market);
+        return EXIT_BAD_USAGE;
+    }
     rc = instance_make(c->instance, c->bin, &o);
     if (rc == EXIT_OK)
         rc = check_config(o.live);

@@ -20,6 +20,9 @@ expect 2 nonsense
 expect 2 up --speed x
 expect 2 up --market replay:XBTUSDTM
 expect 2 up --start yesterday
+expect 2 up --market mirror:elsewhere
+expect 2 up --market replay:XBTUSDTM=README.md+
+expect 2 up --market mirror:http://127.0.0.1:1 --speed 60
 
 t0=$(now_ms)
 expect 0 up --detach --speed 1

@@ -41,4 +41,13 @@ grep -aqE "Sanitizer|runtime error|invariant.broken" "$dir"/log/* && fail "an ex
 out=$(cd "$dir/down" && "$bin/enigma-paper" --instance . --state other --accounts accounts --market "mirror:$url" --speed 5 2>&1); rc=$?
 [ $rc = 2 ] || fail "a mirror at speed 5 ends with $rc: $out"
 nobody_left || fail "left running: $(instance_pids | xargs)"
-echo "mirrored: $out2; $out3; paused without the upstream and open with it"
+
+# The same as the whole system's market.
+start up --symbols XBTUSDTM,ETHUSDTM,SOLUSDTM
+"$bin/enigma" -i "$dir/whole" up --detach --market "mirror:http://127.0.0.1:$(cat "$dir/up/sock/paper.port")" >"$dir/log/whole" 2>&1 ||
+  fail "the system on a mirrored market: $(tail -3 "$dir/log/whole")"
+mirrored() { grep -q '"event":"mirror.book","symbol":"ETHUSDTM","state":"whole"' "$dir/whole/log/paper.log"; }
+wait_until 20 mirrored || fail "the system trades, and not on the mirrored book"
+"$bin/enigma" -i "$dir/whole" down >"$dir/log/whole.down" 2>&1 || fail "down: $(cat "$dir/log/whole.down")"
+scenario_end
+echo "mirrored: $out2; $out3; paused without the upstream and open with it; the whole system trades on it"
