@@ -2,11 +2,14 @@
  *
  *   paper_load rest PORT CONNS SECONDS   signed orders (IOC, far from the market: taken and done)
  * over keep-alive connections, one at a time each; key k of account k is key-k/secret-k/pass-k
+ *   paper_load peer 0 CONNS SECONDS      the same orders to a process on the first core that answers
+ * each at once with the same text: what the client and the sockets alone allow
  *   paper_load ws PORT CLIENTS SECONDS   clients that hear the books of the contracts named in
  * TOPIC; the lag is the frame's timestamp (ms) to its arrival
  */
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdbool.h>
 
 #include "libagent/exchange/auth.h"
@@ -135,8 +138,38 @@ static void rest(int port, int n, int seconds)
         }
     }
     double s = (double)(clock_now() - t0) / 1e9;
-    printf("REST: %d connections, %.0f orders taken a second, %lld others", n, (double)good / s,
+    printf("%d connections, %.0f orders taken a second, %lld others", n, (double)good / s,
            (long long)other);
+}
+
+/* Its port.  An order is one read: it is smaller than a segment of the loopback. */
+static int start_peer(int n)
+{
+    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{\"code\":\"200000\"}";
+    struct sockaddr_in at;
+    struct pollfd fds[CONNS_MAX];
+    char buf[4096];
+    cpu_set_t first;
+    int s = listen_any(&at);
+    if (child() != 0)
+        return ntohs(at.sin_port);
+    CPU_ZERO(&first);
+    CPU_SET(0, &first);
+    if (sched_setaffinity(0, sizeof first, &first) < 0)
+        die("sched_setaffinity");
+    for (int i = 0; i < n; i++)
+        fds[i] = (struct pollfd){.fd = prompt(accept(s, NULL, NULL)), .events = POLLIN};
+    while (poll(fds, (nfds_t)n, -1) > 0)
+        for (int i = 0; i < n; i++)
+            if (fds[i].revents && read(fds[i].fd, buf, sizeof buf) > 0)
+                write_all(fds[i].fd, answer, sizeof answer - 1);
+    _exit(EXIT_FAILURE);
+}
+
+static void peer(int port, int n, int seconds)
+{
+    (void)port;
+    rest(start_peer(n), n, seconds);
 }
 
 /* ---- WebSocket ---- */
@@ -240,17 +273,17 @@ static void ws(int port, int n, int seconds)
                 count += t >= begin ? k : 0;
             }
     }
-    printf("WebSocket: %d clients, %.0f frames a second in all", n, (double)count / seconds);
+    printf("%d clients, %.0f frames a second in all", n, (double)count / seconds);
 }
 
 int main(int argc, char **argv)
 {
     if (argc != 5 || atoi(argv[3]) < 1 || atoi(argv[3]) > CONNS_MAX) {
-        fprintf(stderr, "usage: paper_load rest|ws PORT CONNS SECONDS\n");
+        fprintf(stderr, "usage: paper_load rest|peer|ws PORT CONNS SECONDS\n");
         return 2;
     }
     samples = malloc(SAMPLES_MAX * sizeof *samples);
-    (strcmp(argv[1], "rest") == 0 ? rest : ws)(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]));
+    (strcmp(argv[1], "rest") == 0 ? rest : strcmp(argv[1], "peer") == 0 ? peer : ws)(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]));
     if (n_samples == 0)
         die("nothing came");
     qsort(samples, n_samples, sizeof *samples, by_int64);
