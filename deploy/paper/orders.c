@@ -7,6 +7,7 @@
  *    beyond its price; always at its own price.
  * 4. Resting reduce-only orders never exceed the position: they shrink and go with it.
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 
 #define ORDERS_PER_SYMBOL 100
 #define STOPS_PER_SYMBOL 50
+#define SPREAD_JUMPS 500        /* prints of the market for one */
 
 static int64_t leaves(const struct order *o) { return o->lots - o->cum_lots; }
 static int64_t abs64(int64_t v) { return v < 0 ? -v : v; }
@@ -306,6 +308,14 @@ static void fill_maker(struct engine *e, struct order *o, int64_t trade_id, int6
     shrink_reducing(e, o->account, o->sym);
 }
 
+/* Ticks by which the makers of the side just taken from step back until the next print: mostly 0, some 200 times
+ * a day 2 to 4 bp, as recorded spreads jump for moments. */
+static int64_t step_back(const struct engine *e, int sym, int64_t px)
+{
+    struct rng r = rng_for(e->market.seed, 0x200u + (unsigned)sym, (uint64_t)e->now_ns);
+    return rng_next(&r) % SPREAD_JUMPS ? 0 : llround((double)px * (2 + 2 * rng_unit(&r)) * 1e-4);
+}
+
 void orders_market(struct engine *e, int sym, int64_t px, int64_t lots)
 {
     struct book *b = &e->syms[sym].book;
@@ -342,10 +352,11 @@ void orders_market(struct engine *e, int sym, int64_t px, int64_t lots)
     }
     if (background + left > 0)
         engine_print(e, sym, e->next_trade++, taker, px, background + left, 0, 0, false);
+    int64_t gap = step_back(e, sym, px);
     if (buys)
-        book_move(b, px - 1, px);
+        book_move(b, px - 1, px + gap);
     else
-        book_move(b, px, px + 1);
+        book_move(b, px - gap, px + 1);
     book_refill(b, passive);
     book_tell(b, passive, px);
 }
