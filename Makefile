@@ -185,7 +185,7 @@ help:
 	@echo 'make release-check    2,000 kills, the replayed crash of 5 August 2024 and all long ones: hours'
 	@echo 'make bench            memory, idle cost, the core, bus latency and wire to order beside peers'
 	@echo 'make interop          real clients of other languages (Node.js) against the bus and the exchange'
-	@echo 'make fuzz             every fuzz target for FUZZ_SECONDS seconds'
+	@echo 'make fuzz             every fuzz target for FUZZ_SECONDS seconds; RUNS=1000000 ONLY="server orders"'
 	@echo 'make dev              Redis, bus and paper exchange alone, for work on one agent'
 	@echo 'make all deps clean format'
 
