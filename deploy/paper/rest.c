@@ -179,6 +179,10 @@ static bool parse_target(struct rest_call *c)
 {
     if (strlen(c->q->target) >= REST_TARGET_MAX)
         return false;
+    if (strstr(c->q->target, "%00") != NULL) {      /* nothing may hide behind the end of a text */
+        refuse(c, 400, 400100, "The address holds a NUL");
+        return false;
+    }
     size_t n = strcspn(c->q->target, "?");
     memcpy(c->path, c->q->target, n);
     c->path[n] = '\0';
