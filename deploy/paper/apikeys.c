@@ -82,8 +82,10 @@ static const char *begin(struct apikeys *k, const char *name, dec_t balance)
     return NULL;
 }
 
-static const char *line(struct apikeys *k, int first, char *text, dec_t balance, char **ret_name)
+static const char *line(struct apikeys *k, int first, char *text, dec_t balance, char **ret_name,
+                        const char **ret_value)
 {
+    *ret_value = "";
     char *hash = strchr(text, '#');
     if (hash != NULL && (hash == text || isspace((unsigned char)hash[-1])))
         *hash = '\0';
@@ -96,6 +98,8 @@ static const char *line(struct apikeys *k, int first, char *text, dec_t balance,
     *eq = '\0';
     *ret_name = trim(text);
     char *value = trim(eq + 1);
+    if (strstr("account balance vip permission ip", *ret_name) != NULL)     /* secrets are never shown */
+        *ret_value = value;
     if (strcmp(*ret_name, "account") == 0)
         return begin(k, value, balance);
     if (k->n == first)
@@ -134,12 +138,18 @@ int apikeys_read(struct apikeys *k, const char *path, dec_t balance, char why[AP
     }
     int first = k->n, err = ERR_OK;
     char text[512], *name;
+    const char *value;
     for (int no = 1; err == ERR_OK && fgets(text, sizeof text, f) != NULL; no++) {
-        const char *wrong = line(k, first, text, balance, &name);
+        const char *wrong = line(k, first, text, balance, &name, &value);
         if (wrong != NULL) {
-            snprintf(why, APIKEYS_WHY_MAX, "%s:%d: %.40s %s", path, no, name, wrong);
+            snprintf(why, APIKEYS_WHY_MAX, "%s:%d: %.40s %s%.40s%s%s", path, no, name, *value ? "= " : "", value,
+                     *value ? ": " : "", wrong);
             err = ERR_CONFIG;
         }
+    }
+    if (ferror(f)) {
+        snprintf(why, APIKEYS_WHY_MAX, "%s: %s", path, strerror(errno));
+        err = ERR_IO;
     }
     fclose(f);
     sodium_memzero(text, sizeof text);

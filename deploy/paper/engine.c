@@ -15,6 +15,7 @@
 
 #include "deploy/paper/engine_priv.h"
 #include "proto/err.h"
+#include "proto/tm.h"
 
 #define LOG_VERSION 1u
 #define LOG_MAX (64u << 20)         /* rewritten when it has grown to this and doubled */
@@ -580,26 +581,34 @@ int64_t engine_market_ns(const struct engine *e) { return e->now_ns; }
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
+static int begun_with(const struct engine_config *c, const char *option, const char *value, char *msg)
+{
+    snprintf(msg, ENGINE_MSG_MAX, "%.60s: begun with --%s %.40s; give that, or another --state", c->dir, option, value);
+    return ERR_CONFIG;
+}
+
 static int load_state(struct engine *e, const struct engine_config *c, char *msg)
 {
     if (!c->dir)
         return ERR_OK;
     int err = persist_open(c->dir, apply, e, &e->log);
     if (err != ERR_OK) {
-        snprintf(msg, ENGINE_MSG_MAX, "%s: %s", c->dir,
-                 err == ERR_BUSY ? "in use by another process" : err_text(err));
+        snprintf(msg, ENGINE_MSG_MAX, "%.80s: %s", c->dir,
+                 err == ERR_BUSY      ? "in use by another process"
+                 : err == ERR_VERSION ? "kept by another version of the exchange; give another --state"
+                                      : err_text(err));
         return err;
     }
     if (e->init.version == 0)
         return ERR_OK;
-    const char *what = e->init.seed != c->seed                      ? "seed"
-                       : strcmp(e->init.market, c->market) != 0     ? "market"
-                       : c->start_ns && c->start_ns != e->init.start_ns ? "start"
-                                                                        : NULL;
-    if (what) {
-        snprintf(msg, ENGINE_MSG_MAX, "%s: this instance was begun with another %s", c->dir, what);
-        return ERR_CONFIG;
-    }
+    char was[TM_TEXT_MAX];
+    snprintf(was, sizeof was, "%llu", (unsigned long long)e->init.seed);
+    if (e->init.seed != c->seed)
+        return begun_with(c, "seed", was, msg);
+    if (strcmp(e->init.market, c->market) != 0)
+        return begun_with(c, "market", e->init.market, msg);
+    if (c->start_ns && c->start_ns != e->init.start_ns)
+        return begun_with(c, "start", tm_format(e->init.start_ns, was), msg);
     return ERR_OK;
 }
 

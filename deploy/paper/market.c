@@ -18,9 +18,15 @@ static int list_symbol(struct market *m, const char *name, size_t len, int *ret,
     char text[32];
     snprintf(text, sizeof text, "%.*s", (int)(len < 31 ? len : 31), name);
     int sym = contract_find(text);
-    if (sym < 0 || m->listed[sym]) {
-        snprintf(msg, size, "market: %s symbol '%s'", sym < 0 ? "unknown" : "repeated", text);
-        return sym < 0 ? ERR_UNKNOWN : ERR_DUPLICATE;
+    if (sym >= 0 && m->listed[sym]) {
+        snprintf(msg, size, "market: symbol '%s' is named twice", text);
+        return ERR_DUPLICATE;
+    }
+    if (sym < 0) {
+        int n = snprintf(msg, size, "market: symbol '%s' is none of", text);
+        for (int i = 0; i < CONTRACTS_MAX && n > 0 && (size_t)n < size; i++)
+            n += snprintf(msg + n, size - (size_t)n, " %s", contract_get(i)->symbol);
+        return ERR_UNKNOWN;
     }
     m->listed[sym] = true;
     *ret = sym;

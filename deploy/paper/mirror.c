@@ -57,6 +57,7 @@ struct mirror {
     void *arg;
     bool compared;
     struct mirrored at[CONTRACTS_MAX];
+    bool told; /* that it does not answer */
     struct mirror_counts counts;
 };
 
@@ -350,8 +351,13 @@ static void on_contracts(void *arg, const struct venue_answer *a)
     struct mirror *m = arg;
     size_t i;
     const json_t *row;
-    if (a->outcome != VENUE_OK)
-        return; /* the retry timer asks again */
+    if (a->outcome != VENUE_OK) {
+        if (!m->told)
+            log_warn("mirror.contracts", LOG_S("code", a->code), LOG_S("reason", a->msg),
+                     LOG_S("action", "all contracts stay paused; asked again until it answers"));
+        m->told = true;
+        return;
+    }
     m->compared = true;
     for (int k = 0; k < CONTRACTS_MAX; k++) {
         const json_t *theirs = NULL;

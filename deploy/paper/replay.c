@@ -1,9 +1,13 @@
 /* replay - see replay.h */
 #include "deploy/paper/replay.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "libagent/candle_file.h"
@@ -257,6 +261,18 @@ static bool is_book(const char *path)
     return ends_with(path, ".jsonl") || ends_with(path, ".jsonl.gz");
 }
 
+static int check_file(const char *path, char *msg, size_t msg_size)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool plain = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    if (!plain)
+        snprintf(msg, msg_size, "%s: %s", path, fd < 0 ? strerror(errno) : "is no file");
+    if (fd >= 0)
+        close(fd);
+    return plain ? ERR_OK : ERR_IO;
+}
+
 static bool is_trades(const char *path)
 {
     char head[ROW_MAX] = "";
@@ -289,6 +305,8 @@ static int load(const char *paths, const struct contract *c, struct replay *r, c
         return ERR_SIZE;
     }
     snprintf(first, sizeof first, "%.*s", (int)strcspn(paths, "+"), paths);
+    if (check_file(first, msg, msg_size) != ERR_OK || (plus != NULL && check_file(plus + 1, msg, msg_size) != ERR_OK))
+        return ERR_IO;
     if (plus != NULL && (!is_trades(first) || !is_book(plus + 1))) {
         snprintf(msg, msg_size, "%s: want TRADES.csv+BOOK.jsonl", paths);
         return ERR_SYNTAX;

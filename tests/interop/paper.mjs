@@ -16,6 +16,8 @@ export function check(what, ok, value = '') {
 }
 
 export const equal = (what, got, want) => check(what, got === want, got === want ? got : `${got}, not ${want}`);
+/* What a funding costs: to 8 places, in the exchange's favour. */
+export const fundingOf = (size, mark, rate) => -Math.ceil(size * mark * rate * 1e8 - 1e-6) / 1e8;
 export const near = (what, got, want, by = 1e-9) =>
   check(what, Math.abs(got - want) <= by, Math.abs(got - want) <= by ? got : `${got}, not ${want}`);
 

@@ -1,7 +1,7 @@
 // Drives the paper exchange with ccxt.pro.kucoinfutures, unmodified but for base URLs: each call and each stream that
 // a futures bot uses, each value checked.  usage: node drive.mjs enigma-paper; exit status 0 only when every check held.
 import ccxt from 'ccxt';
-import { check, equal, limit, near, onPaper, until } from './paper.mjs';
+import { check, equal, fundingOf, limit, near, onPaper, until } from './paper.mjs';
 
 const SYMBOL = 'BTC/USDT:USDT', ETH = 'ETH/USDT:USDT', LOT = 0.001, TAKER = 0.0006, MAKER = 0.0002;
 
@@ -282,7 +282,7 @@ async function ending(ex) {
     return h.length > 0 && h;
   }, 120000, 1000);
   const row = paid[0].info;
-  near('fetchFundingHistory: - value at mark x rate', paid[0].amount, -row.positionQty * LOT * row.markPrice * row.fundingRate, 1e-9);
+  near('fetchFundingHistory: - value at mark x rate', paid[0].amount, fundingOf(row.positionQty * LOT, row.markPrice, row.fundingRate), 1e-10);
   equal('fetchFundingHistory: code', paid[0].code, 'USDT');
   const pushes = limit('watchOrders', ex.watchOrders(SYMBOL), 20000), moves = limit('watchPosition', ex.watchPosition(SYMBOL), 20000);
   await ex.closePosition(SYMBOL, undefined, { clientOrderId: ex.uuid() });

@@ -3,7 +3,7 @@
 // and the values against one another.  usage: node drive.mjs enigma-paper; exit status 0 only when every check held.
 import sdk from 'kucoin-universal-sdk';
 import { randomUUID } from 'node:crypto';
-import { check, equal, limit, near, onPaper, until } from './paper.mjs';
+import { check, equal, fundingOf, limit, near, onPaper, until } from './paper.mjs';
 import { wrong } from './types.mjs';
 
 const S = 'XBTUSDTM', E = 'ETHUSDTM', MULTIPLIER = 0.001, TAKER = 0.0006;
@@ -251,7 +251,7 @@ async function ending(apis, value, events) {
   }, 90000, 1000);
   calls.add('getPrivateFundingHistory');
   const row = sound('getPrivateFundingHistory', funding).dataList[0];
-  near('funding = - value at mark x rate', row.funding, -3 * MULTIPLIER * row.markPrice * row.fundingRate, 1e-9);
+  near('funding = - value at mark x rate', row.funding, fundingOf(3 * MULTIPLIER, row.markPrice, row.fundingRate), 1e-10);
   const close = await order.addOrder(Order.AddOrderReq.create({ clientOid: randomUUID(), symbol: S, type: 'market', closeOrder: true }));
   const row0 = await until('the closed position', async () => {
     const h = await pos.getPositionsHistory(Positions.GetPositionsHistoryReq.create({ symbol: S }));
@@ -300,7 +300,7 @@ async function heard(events) {
       of(name).some((e) => e.subject === s)));
   const settled = of('position').find((e) => e.subject === 'position.settlement').data;
   check('position.settlement: its members', settled.qty === 3 && typeof settled.fundingRate === 'number' && settled.markPrice > 0 &&
-    settled.ts > 1e18 && settled.settleCurrency === 'USDT' && Math.abs(settled.fundingFee + 3 * MULTIPLIER * settled.markPrice * settled.fundingRate) < 1e-9);
+    settled.ts > 1e18 && settled.settleCurrency === 'USDT' && Math.abs(settled.fundingFee - fundingOf(3 * MULTIPLIER, settled.markPrice, settled.fundingRate)) < 1e-10);
   const adjusted = of('position').find((e) => e.subject === 'position.adjustRiskLimit').data;
   check('position.adjustRiskLimit: level 2', adjusted.success === true && adjusted.riskLimitLevel === 2 && adjusted.msg === '');
   check('stopOrders: open and cancel', ['open', 'cancel'].every((t) => of('stopOrders').some((e) => e.data.type === t)));
