@@ -178,18 +178,20 @@ static void fail(struct jw *w, int code, const char *msg)
     jw_close(w, '}');
 }
 
+static int64_t lag_ns(const struct gate *g)
+{
+    return faults_value(g->f, FAULT_QUERY_LAG) * NS_PER_MS;
+}
+
 static void shorten(struct gate *g, struct rest_answer *a)
 {
-    int64_t young_ms = wall_ns() / NS_PER_MS - faults_value(g->f, FAULT_QUERY_LAG);
+    int64_t young_ms = (wall_ns() - lag_ns(g)) / NS_PER_MS;
     char *rows = list_rows(a->body.buf), *end = a->body.buf + a->body.len;
     size_t young = 0;
     if (faults_on(g->f, FAULT_QUERY_LAG) && rows != NULL) {
         (void)count_rows(rows, end, young_ms, &young);
         if (young > 0 && bites(g, FAULT_QUERY_LAG, NULL))
             prune(&a->body, young_ms, 0);
-    } else if (starts(g->what, "GET/api/v1/orders/") && row_ms(a->body.buf, end) > young_ms &&
-               bites(g, FAULT_QUERY_LAG, NULL)) {
-        fail(&a->body, 100001, "error.getOrder.orderNotExist");
     }
     int64_t last;
     if (rows != NULL && *rows == '{' && bites(g, FAULT_LIST_INCOMPLETE, &last))
@@ -357,9 +359,17 @@ static void do_request(struct gate *g, struct server_request *req)
     (void)bites(g, FAULT_CLOCK_SKEW, &skew_ms);
     g->v->skew_ns = skew_ms * NS_PER_MS;
     jw_init(&a.body);
+    bool query = is_query(g->what);
+    g->v->lag_ns = query && faults_on(g->f, FAULT_QUERY_LAG) ? lag_ns(g) : 0;
+    g->v->lagged = false;
     rest_answer(g->v, &q, &a);
+    g->v->lag_ns = 0;
+    if (g->v->lagged && !bites(g, FAULT_QUERY_LAG, NULL)) {
+        jw_reset(&a.body);
+        rest_answer(g->v, &q, &a);
+    }
     g->v->skew_ns = 0;
-    if (is_query(g->what))
+    if (query)
         shorten(g, &a);
     deliver(g, req, &a);
 }
@@ -369,9 +379,25 @@ static bool is_new_order(const char *what)
     return starts(what, "POST/api/v1/orders") || starts(what, "POST/api/v1/st-orders");
 }
 
+static bool is_order_action(const char *what)
+{
+    return is_new_order(what) || starts(what, "DELETE/api/v1/orders") || starts(what, "DELETE/api/v3/orders") ||
+           starts(what, "DELETE/api/v1/stopOrders");
+}
+
+static void reply_code(struct server_request *req, int code, const char *msg)
+{
+    struct rest_answer a = {
+        .status = 200, .limit = POOL_LIMIT, .remaining = POOL_LIMIT, .reset_ms = 30000};
+    jw_init(&a.body);
+    fail(&a.body, code, msg);
+    reply(req, &a);
+}
+
 /* True: the exchange as a whole does not take it, and says so. */
 static bool is_closed(struct gate *g, struct server_request *req)
 {
+    int64_t code;
     bool asks = starts(g->what, "GET/api/v1/status");
     if (asks && faults_on(g->f, FAULT_MAINTENANCE)) {
         reply_status(req, "close");
@@ -380,11 +406,11 @@ static bool is_closed(struct gate *g, struct server_request *req)
     } else if (bites(g, FAULT_MAINTENANCE, NULL)) {
         refuse(req, 503);
     } else if (is_new_order(g->what) && bites(g, FAULT_CANCEL_ONLY, NULL)) {
-        struct rest_answer a = {
-            .status = 200, .limit = POOL_LIMIT, .remaining = POOL_LIMIT, .reset_ms = 30000};
-        jw_init(&a.body);
-        fail(&a.body, 300002, "The contract is in cancel-only mode");
-        reply(req, &a);
+        reply_code(req, 300002, "The contract is in cancel-only mode");
+    } else if (is_order_action(g->what) && bites(g, FAULT_ORDER_REFUSED, &code)) {
+        reply_code(req, (int)code, code == 300015   ? "Settlement in progress, order actions are suspended."
+                                   : code == 300014 ? "The position is being liquidated."
+                                                    : "Refused.");
     } else {
         return false;
     }

@@ -564,6 +564,19 @@ static int check_funds(struct engine *e, const struct order *o, int64_t worst, c
     return 0;
 }
 
+/* A closing order at a price that the position does not live to see. */
+static int check_closing(struct engine *e, const struct order *o, char *msg)
+{
+    const struct position *p = &e->positions[o->account][o->sym];
+    struct position_view v;
+    if (o->type != TYPE_LIMIT || p->qty * o->side >= 0)
+        return 0;
+    engine_position(e, o->account, o->sym, &v);
+    dec_t px = contract_px(e->syms[o->sym].c, o->px);
+    return (o->side < 0 ? dec_lt(px, v.liquidation) : dec_gt(px, v.liquidation))
+               ? refuse(msg, 300007, "The price is worse than the liquidation price.") : 0;
+}
+
 /* Everything that depends on book, position and account; sets side and lots of closing orders. */
 static int admit(struct engine *e, struct order *o, char *msg)
 {
@@ -579,7 +592,7 @@ static int admit(struct engine *e, struct order *o, char *msg)
         if (o->close_order || o->lots > abs64(p->qty))
             o->lots = abs64(p->qty);
     }
-    if ((code = check_band(e, o, msg)))
+    if ((code = check_band(e, o, msg)) || (code = check_closing(e, o, msg)))
         return code;
     int64_t worst;
     if (reachable(e, o, &worst) == 0 && o->type == TYPE_MARKET)

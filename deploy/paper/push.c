@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "libagent/clock.h"
 #include "libagent/exchange/auth.h"
@@ -36,7 +37,7 @@ struct symbol {                 /* what is due at the next flush */
     bool trade, top, depth, candle, mark;
     dec_t mark_px, index_px;
     int64_t positions_ms;       /* last mark-price push of positions */
-    int64_t bar_ns[CODEC_CANDLE_TYPES]; /* start of the running bar pushed last */
+    int64_t bar_ns[WS_CANDLE_TYPES]; /* start of the running bar pushed last */
 };
 
 struct push {
@@ -46,6 +47,8 @@ struct push {
     bool armed;
     int64_t flushed_ms, candles_ms;
     struct session *sessions;
+    int64_t openings[ENGINE_ACCOUNTS_MAX][PUSH_OPENINGS];   /* ms, of the last ones, in a ring */
+    size_t n_openings[ENGINE_ACCOUNTS_MAX];
     int subs[WS_TOPIC_COUNT][WS_SLOTS];     /* sessions that have it */
     struct symbol syms[CONTRACTS_MAX];
     struct jw w;
@@ -174,12 +177,44 @@ static void on_top(void *arg, int sym, const struct ticker *t)
     arm(p);
 }
 
+/* Weeks begin on Monday; 1970 began on a Thursday. */
+static int64_t bar_start_ns(int64_t ns, int type)
+{
+    if (type == WS_MONTH) {
+        time_t t = ns / NS_PER_S;
+        struct tm tm;
+        gmtime_r(&t, &tm);
+        return ns / NS_PER_DAY * NS_PER_DAY - (tm.tm_mday - 1) * NS_PER_DAY;
+    }
+    int minutes = codec_candle_types[type].minutes;
+    int64_t shift = minutes == 10080 ? 3 * NS_PER_DAY : 0, span = minutes * NS_PER_MIN;
+    return (ns + shift) / span * span - shift;
+}
+
+/* The bar of a type that began then, as it is now; months are made of days. */
+static bool bar_of(const struct push *p, int sym, int type, int64_t start_ns, struct candle *ret)
+{
+    struct candle day[31];
+    if (type != WS_MONTH)
+        return engine_candles(p->v->engine, sym, codec_candle_types[type].minutes, start_ns, start_ns + 1, true, false,
+                              ret, 1) == 1;
+    size_t n = engine_candles(p->v->engine, sym, 1440, start_ns, INT64_MAX, true, false, day, 31), i = 0;
+    *ret = day[0];
+    for (i = 1; i < n && bar_start_ns(day[i].start_ns, type) == start_ns; i++) {
+        ret->high = day[i].high > ret->high ? day[i].high : ret->high;
+        ret->low = day[i].low < ret->low ? day[i].low : ret->low;
+        ret->close = day[i].close;
+        ret->lots += day[i].lots;
+    }
+    ret->start_ns = start_ns;
+    return n > 0;
+}
+
 static void send_bar(struct push *p, int sym, int type, int64_t start_ns)
 {
     struct candle c;
     const struct contract *k = contract_get(sym);
-    if (engine_candles(p->v->engine, sym, codec_candle_types[type].minutes, start_ns, start_ns + 1,
-                       true, false, &c, 1) == 0)
+    if (!bar_of(p, sym, type, start_ns, &c))
         return;
     struct jw *w = begin(p, WS_CANDLE + type, sym, "candle.stick", 0);
     jw_open(w, "data", '{');
@@ -197,13 +232,6 @@ static void send_bar(struct push *p, int sym, int type, int64_t start_ns)
     end(p, WS_CANDLE + type, sym, -1);
 }
 
-/* Weeks begin on Monday; 1970 began on a Thursday. */
-static int64_t bar_start_ns(int64_t ns, int minutes)
-{
-    int64_t shift = minutes == 10080 ? 3 * NS_PER_DAY : 0, span = minutes * NS_PER_MIN;
-    return (ns + shift) / span * span - shift;
-}
-
 /* The first print of a new bar: the old bar's last state goes out before anything of the new one, and the
  * new one at once, however fast the market. */
 static void on_candle(void *arg, int sym, const struct candle *c, bool closed)
@@ -211,11 +239,11 @@ static void on_candle(void *arg, int sym, const struct candle *c, bool closed)
     struct push *p = arg;
     if (closed)
         return;
-    for (int type = 0; type < CODEC_CANDLE_TYPES; type++) {
+    for (int type = 0; type < WS_CANDLE_TYPES; type++) {
         if (p->subs[WS_CANDLE + type][sym] == 0)
             continue;
         int64_t *bar_ns = &p->syms[sym].bar_ns[type];
-        int64_t start = bar_start_ns(c->start_ns, codec_candle_types[type].minutes);
+        int64_t start = bar_start_ns(c->start_ns, type);
         if (*bar_ns != start) {
             if (*bar_ns != 0)
                 send_bar(p, sym, type, *bar_ns);
@@ -570,7 +598,7 @@ static void send_mark(struct push *p, int sym, int64_t now)
 
 static void send_candles(struct push *p, int sym)
 {
-    for (int type = 0; type < CODEC_CANDLE_TYPES; type++)
+    for (int type = 0; type < WS_CANDLE_TYPES; type++)
         if (p->subs[WS_CANDLE + type][sym] > 0 && p->syms[sym].bar_ns[type] != 0)
             send_bar(p, sym, type, p->syms[sym].bar_ns[type]);
     p->syms[sym].candle = false;
@@ -683,6 +711,20 @@ static int sessions_of(const struct push *p, int account)
     return n;
 }
 
+/* Public streams have no account and no limit. */
+static bool opening_allowed(struct push *p, int account, int64_t now)
+{
+    if (account < 0)
+        return true;
+    size_t n = p->n_openings[account];
+    int64_t *slot = &p->openings[account][n % PUSH_OPENINGS];
+    if (n >= PUSH_OPENINGS && now - *slot < 60000)
+        return false;
+    *slot = now;
+    p->n_openings[account]++;
+    return true;
+}
+
 int push_on_open(void *arg, struct ws_conn *c, const struct server_request *req)
 {
     struct push *p = arg;
@@ -704,6 +746,10 @@ int push_on_open(void *arg, struct ws_conn *c, const struct server_request *req)
     }
     if (sessions_of(p, s->account) > PUSH_SESSIONS) {
         fail_session(p, s, 509, "exceed max session count limitation of 50");
+        return 0;
+    }
+    if (!opening_allowed(p, s->account, s->opened_ms)) {
+        fail_session(p, s, 509, "exceed max connections limitation of 30 per minute");
         return 0;
     }
     if (connect_id[0] == '\0')

@@ -4,7 +4,8 @@
  * are conflated: the newest state at most every PUSH_MS of wall time (candles: every second of
  * market time, not more often); the last state of a candle is always sent before a later one.
  *
- * Bounds:  100 topics in a frame, 300 in a connection, 100 frames in 10 s, 50 connections of an account (509); a client silent for
+ * Bounds:  100 topics in a frame, 300 in a connection, 100 frames in 10 s, 50 connections of an account, 30 new ones of it
+ *          in a minute (509); a client silent for
  *          PUSH_SILENT_MS is told `ping timeout` and closed; a token's connection ends after 24 h.  Slow
  *          readers are dropped by the server (libagent/server.h).
  * Memory:  push_new / push_destroy; destroy after the server, which closes the sessions.
@@ -20,6 +21,7 @@
 #define PUSH_MS 100
 #define PUSH_SILENT_MS 65000
 #define PUSH_SESSIONS 50        /* of an account; public ones without end */
+#define PUSH_OPENINGS 30        /* of an account in a minute */
 #define PUSH_TOPICS_FRAME 100
 #define PUSH_TOPICS_SESSION 300
 #define PUSH_FRAMES 100

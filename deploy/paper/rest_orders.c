@@ -392,14 +392,41 @@ static bool order_matches(const struct rest_call *c, const struct filter *f, con
             strcmp(f->type, view_display_type(!plain_type && o->stop != STOP_NONE, o->type)) == 0);
 }
 
+/* The order as queries see it (venue's lag_ns): itself, what it was, made in *ret, or NULL: it was not there yet. */
+static const struct order *as_seen(struct rest_call *c, const struct order *now, struct order *ret)
+{
+    const struct engine *e = c->v->engine;
+    int64_t at_ns = wall_ns() - c->v->lag_ns;
+    if (c->v->lag_ns == 0 || now->account != c->account || now->updated_ns <= at_ns)
+        return now;
+    c->v->lagged = true;
+    if (now->created_ns > at_ns)
+        return NULL;
+    *ret = *now;
+    for (size_t i = engine_n_fills(e); i-- > 0 && engine_fill_at(e, i)->server_ns > at_ns; ) {
+        const struct fill *f = engine_fill_at(e, i);
+        if (f->order_id == now->id) {
+            ret->cum_lots -= f->lots;
+            ret->cum_value = dec_sub(ret->cum_value, f->value);
+        }
+    }
+    if (now->state == ORDER_DONE)
+        ret->state = now->stop != STOP_NONE && !now->stop_triggered ? ORDER_STOP : ORDER_OPEN;
+    ret->end_ns = ret->end_market_ns = 0;
+    ret->cancel_exist = false;
+    ret->updated_ns = at_ns;
+    return ret;
+}
+
 static void orders_in_state(struct rest_call *c, enum order_state state, struct filter *f)
 {
     struct rest_page p;
     if (!read_filter(c, f) || !rest_page_init(c, &p, 50))
         return;
     for (size_t i = engine_n_orders(c->v->engine); i-- > 0; ) {
-        const struct order *o = engine_order_at(c->v->engine, i);
-        if (o->state == (int)state && order_matches(c, f, o, state == ORDER_STOP) && rest_page_row(&p))
+        struct order was;
+        const struct order *o = as_seen(c, engine_order_at(c->v->engine, i), &was);
+        if (o != NULL && o->state == (int)state && order_matches(c, f, o, state == ORDER_STOP) && rest_page_row(&p))
             view_order(c->out, NULL, o);
     }
     rest_page_close(c, &p);
@@ -431,8 +458,9 @@ static void recent_done(struct rest_call *c)
     size_t rows = 0;
     jw_open(c->out, "data", '[');
     for (size_t i = engine_n_orders(c->v->engine); i-- > 0 && rows < RECENT_ROWS; ) {
-        const struct order *o = engine_order_at(c->v->engine, i);
-        if (o->state == ORDER_DONE && o->account == c->account && o->end_ns >= since &&
+        struct order was;
+        const struct order *o = as_seen(c, engine_order_at(c->v->engine, i), &was);
+        if (o != NULL && o->state == ORDER_DONE && o->account == c->account && o->end_ns >= since &&
             (sym < 0 || o->sym == sym)) {
             view_order(c->out, NULL, o);
             rows++;
@@ -443,6 +471,9 @@ static void recent_done(struct rest_call *c)
 
 static void show(struct rest_call *c, const struct order *o)
 {
+    struct order was;
+    if (o != NULL)
+        o = as_seen(c, o, &was);
     if (o == NULL)
         rest_fail(c, 100001, "error.getOrder.orderNotExist");
     else

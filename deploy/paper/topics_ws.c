@@ -11,6 +11,11 @@ static const struct { const char *prefix; bool symbol, bare, priv; } table[] = {
 };
 #define TABLE ((int)(sizeof table / sizeof table[0]))
 
+static const char *candle_name(int type)
+{
+    return type == WS_MONTH ? "1month" : codec_candle_types[type].name;
+}
+
 static int row(int topic)
 {
     return topic >= WS_CANDLE ? WS_CANDLE : topic;
@@ -28,7 +33,7 @@ char *ws_topic_text(int topic, int slot, char buf[WS_TOPIC_TEXT_MAX])
         snprintf(buf, WS_TOPIC_TEXT_MAX, "%s", prefix);
     else if (topic >= WS_CANDLE)
         snprintf(buf, WS_TOPIC_TEXT_MAX, "%s:%s_%s", prefix, contract_get(slot)->symbol,
-                 codec_candle_types[topic - WS_CANDLE].name);
+                 candle_name(topic - WS_CANDLE));
     else
         snprintf(buf, WS_TOPIC_TEXT_MAX, "%s:%s", prefix, contract_get(slot)->symbol);
     return buf;
@@ -50,9 +55,9 @@ static int element(const struct engine *e, int topic, const char *text, size_t l
             return 400;
         *type++ = '\0';
         int i = 0;
-        while (i < CODEC_CANDLE_TYPES && strcmp(codec_candle_types[i].name, type) != 0)
+        while (i < WS_CANDLE_TYPES && strcmp(candle_name(i), type) != 0)
             i++;
-        if (i == CODEC_CANDLE_TYPES)
+        if (i == WS_CANDLE_TYPES)
             return 404;
         ret->topic = WS_CANDLE + i;
     }

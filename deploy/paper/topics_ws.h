@@ -33,9 +33,11 @@ enum ws_topic {
 #define X(id, prefix, symbol, bare, priv) WS_##id,
     WS_TOPICS(X)
 #undef X
-    /* limitCandle is one topic per type: WS_CANDLE + i for codec_candle_types[i] */
-    WS_TOPIC_COUNT = WS_CANDLE + CODEC_CANDLE_TYPES
+    /* limitCandle is one topic per type: WS_CANDLE + i for codec_candle_types[i], and WS_MONTH */
+    WS_TOPIC_COUNT = WS_CANDLE + CODEC_CANDLE_TYPES + 1
 };
+#define WS_MONTH        CODEC_CANDLE_TYPES      /* "1month": of no fixed length */
+#define WS_CANDLE_TYPES (CODEC_CANDLE_TYPES + 1)
 
 #define WS_BARE CONTRACTS_MAX   /* the slot of a topic without a symbol */
 #define WS_SLOTS (CONTRACTS_MAX + 1)

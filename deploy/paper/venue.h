@@ -9,6 +9,7 @@
 #ifndef PAPER_VENUE_H
 #define PAPER_VENUE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "deploy/paper/apikeys.h"
@@ -34,6 +35,8 @@ struct venue {
     struct push *push;
     struct gate *gate;          /* NULL: no faults */
     int64_t skew_ns;            /* of the server clock, while a request with that fault is done */
+    int64_t lag_ns;             /* queries show orders as they were so long ago; set as skew_ns is */
+    bool lagged;                /* ... and one was another then */
     char ws_url[64];            /* what bullet answers: ws://127.0.0.1:PORT/ */
     uint8_t token_key[32];      /* of this process: tokens end with it */
     void (*wake)(void *arg);    /* the market's next event may come earlier now; may be NULL */

@@ -333,8 +333,32 @@ def query_lag():
     need(json.loads(ask(target=f'/api/v1/orders/byClientOid?clientOid={oid}')[2])['code'] == '100001', 'found by its client id')
     need(truth(oid), 'not taken')
     until('the list catches up', listed)
+    gone = ask('DELETE', f'/api/v1/orders/{id}')[2].decode()       # an older one that changes: queries show it as it was
+    need('200000' in gone and listed(), f'the cancel is seen at once: {gone}')
+    stale = json.loads(ask(target=f'/api/v1/orders/{id}')[2])['data']
+    need(stale['isActive'] is True and stale['status'] == 'open' and stale['cancelExist'] is False, f'not as it was: {stale}')
+    need(oid not in ask(target='/api/v1/recentDoneOrders')[2].decode(), 'done at once')
+    until('the list sees the cancel', lambda: not listed())
+    need(json.loads(ask(target=f'/api/v1/orders/{id}')[2])['data']['status'] == 'done', 'not done afterwards')
+    total -= 1
     need(good('/api/v1/orders?status=active')['data']['totalNum'] == total + 1, 'not the whole list')
     need(json.loads(ask(target=f'/api/v1/orders/{id}')[2])['data']['clientOid'] == oid, 'not found afterwards')
+
+
+def order_refused():
+    oid, answer = order()
+    id = json.loads(answer[2])['data']['orderId']
+    for code in (300015, 300014):
+        on(value=code)
+        new, answer = order()
+        need(json.loads(answer[2])['code'] == str(code) and not truth(new), f'taken: {answer[2]}')
+        kept = json.loads(ask('DELETE', f'/api/v1/orders/{id}')[2])
+        need(kept['code'] == str(code) and truth(oid)[0]['state'] != 'done', f'cancel: {kept}')
+        good('/api/v1/orders?status=active')
+    off()
+    need(json.loads(ask('DELETE', f'/api/v1/orders/{id}')[2])['code'] == '200000', 'not cancelled afterwards')
+    on()
+    order()
 
 
 def list_incomplete():

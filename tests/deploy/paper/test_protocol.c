@@ -635,7 +635,27 @@ START_TEST(a_contract_that_is_not_open_takes_no_orders_but_cancels)
 }
 END_TEST
 
-TESTS("protocol", each_call_takes_its_weight_from_its_pool, a_vip_has_larger_private_pools_only,
+START_TEST(a_close_beyond_the_liquidation_price_is_refused)
+{
+    char id[24], more[64], text[DEC_TEXT_MAX];
+    struct position_view v;
+    set_up();
+    place("in", ",\"type\":\"market\",\"leverage\":50,\"size\":10", id);
+    engine_position(venue.engine, 0, 0, &v);
+    ck_assert_int_eq(v.qty, 10);
+    const dec_t tick = dec_lit("0.1"), at = dec_round_to(v.liquidation, tick, DEC_CEIL);
+    static char body[512];
+    for (int beyond = 0; beyond < 2; beyond++) {
+        snprintf(more, sizeof more, "%s", dec_format(beyond ? dec_sub(at, tick) : at, text));
+        snprintf(body, sizeof body, "{\"clientOid\":\"out-%d\",\"symbol\":\"XBTUSDTM\",\"side\":\"sell\",\"type\":\"limit\","
+                 "\"leverage\":50,\"price\":\"%s\",\"size\":1}", beyond, more);
+        expect_code("key-a", "POST", "/api/v1/orders", body, beyond ? "300007" : "200000");
+    }
+    tear_down();
+}
+END_TEST
+
+TESTS("protocol", a_close_beyond_the_liquidation_price_is_refused, each_call_takes_its_weight_from_its_pool, a_vip_has_larger_private_pools_only,
       an_address_that_is_not_listed_is_refused, a_key_for_reading_may_not_trade, every_field_has_its_json_type,
       a_kline_row_is_six_numbers_also_of_an_index, each_order_of_a_list_is_placed_or_refused_by_itself,
       many_are_cancelled_by_ids_by_client_oids_and_by_the_query,

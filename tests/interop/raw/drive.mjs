@@ -301,14 +301,32 @@ async function malformedFrames(at) {
     const m = await until(what, () => ws.seen.slice(n).find((x) => x.type === 'error'));
     check(`WS, ${what}: error ${code}`, m.code === code && Number.isInteger(m.code) && typeof m.data === 'string', `${m.code} ${m.data}`);
   }
+  ws.send({ id: 'month', type: 'subscribe', topic: '/contractMarket/limitCandle:XBTUSDTM_1month', response: true });
+  const bar = (await ws.next((m) => m.subject === 'candle.stick')).data.candles;
+  const now = new Date(), month = Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), 1);
+  const days = (await call('GET', `/api/v1/kline/query?symbol=XBTUSDTM&granularity=1440&from=${month}&to=${Date.now() + 86400000}`)).data;
+  check('WS, candle of the month: begins with it, opens and reaches as its days do', Number(bar[0]) * 1000 === month && Number(bar[1]) === days[0][1] &&
+    Number(bar[3]) <= Math.max(...days.map((d) => d[2])) && Number(bar[4]) >= Math.min(...days.map((d) => d[3])) && bar.length === 7, bar.join());
   ws.send({ id: 'still', type: 'ping' });
   check('WS: the session lives on', (await ws.next((m) => m.type === 'pong')).id === 'still');
   ws.close();
-  const many = [];
-  for (let i = 0; i < 51; i++) many.push(await open(url));
-  await until('51 answers', () => many.every((w) => w.seen.length > 0));
-  equal('WS, 51 connections of an account: one refused with 509', many.filter((w) => w.seen[0].code === 509).length, 1);
+  const many = [], refused = (why) => many.filter((w) => w.seen[0].code === 509 && w.seen[0].data.includes(why)).length;
+  const openMore = async (n) => {
+    for (let i = 0; i < n; i++) many.push(await open(url));
+    await until(`${n} answers`, () => many.every((w) => w.seen.length > 0));
+  };
+  await openMore(31);
+  const early = refused('30 per minute'), kept = many.length - early;
+  check('WS, 31 new connections of an account at once: 30 in this minute, with those before', early >= 1 && kept <= 30, `${kept} kept`);
+  for (let i = 0; i < 6; i++) {                     // not silent meanwhile
+    await new Promise((yes) => setTimeout(yes, 10200));
+    many.filter((w) => w.seen[0].code !== 509).forEach((w) => w.send({ id: 'here', type: 'ping' }));
+  }
+  await openMore(30);
+  equal('WS, a minute later: 30 more, those over 50 in all refused', refused('session count limitation of 50'), kept + 30 - 50);
+  equal('WS: none of them for its minute', refused('30 per minute'), early);
   many.forEach((w) => w.close());
+  const open_ = (await call('POST', '/api/v1/bullet-public')).data, publicUrl = `${open_.instanceServers[0].endpoint}?token=${open_.token}`;
   await until('they are gone', async () => (await at.admin('/admin/stats')).ws_sessions === 0);
   const mask = [1, 2, 3, 4], frames = {
     'an unmasked frame': [0x81, 2, 0x7b, 0x7d], 'reserved bits': [0xf1, 0x82, ...mask, 0x7a, 0x7f], 'opcode 3': [0x83, 0x80, ...mask],
@@ -318,7 +336,7 @@ async function malformedFrames(at) {
     'a close with one byte': [0x88, 0x81, ...mask, 0], 'a close with code 1005': [0x88, 0x82, ...mask, 3 ^ 1, 0xed ^ 2],
   };
   for (const [what, bytes] of Object.entries(frames)) {
-    const bad = await open(url);
+    const bad = await open(publicUrl);
     await bad.next((m) => m.type === 'welcome');
     bad.raw(Buffer.from(bytes));
     await until(what, () => bad.closed, 5000).catch(() => {});
