@@ -47,7 +47,7 @@ mutant "takes three ticks beyond the limit" orders.c '|| (o->px - px) * o->side 
 mutant "a maker pays the taker's fee" orders.c 'liq == LIQ_MAKER && !unseen ?' 'false ?'
 mutant "an iceberg pays the maker's fee" orders.c 'bool unseen = o->hidden || o->visible;' 'bool unseen = o->hidden;'
 mutant "the fee is not taken from the balance" orders.c 'dec_add(a->cash, dec_sub(gross, f->fee))' 'dec_add(a->cash, gross)'
-mutant "funding goes to the wrong side" orders.c 'dec_round_places(dec_neg(dec_mul(r->cost, rate))' 'dec_round_places((dec_mul(r->cost, rate))'
+mutant "funding goes to the wrong side" orders.c 'fill_funding(sign64(p->qty)' 'fill_funding(-sign64(p->qty)'
 mutant "fill-or-kill fills in part" orders.c 'there < o->lots)' 'there < 1)'
 mutant "post-only takes" orders.c '(o->post_only && there > 0)' '(o->post_only && there > 1000)'
 mutant "immediate-or-cancel rests" orders.c '|| o->tif != TIF_GTC)' '|| o->tif == TIF_FOK)'
