@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "libagent/core/formula.h"
 #include "proto/err.h"
 
 static const struct {
@@ -97,7 +98,7 @@ dec_t contract_px(const struct contract *c, int64_t ticks)
 
 dec_t contract_value(const struct contract *c, int64_t lots, int64_t ticks)
 {
-    return dec_mul(dec_mul(dec_int(lots), c->multiplier), contract_px(c, ticks));
+    return formula_value(lots, c->multiplier, contract_px(c, ticks));
 }
 
 const struct tier *contract_tier(const struct contract *c, dec_t value, int from)

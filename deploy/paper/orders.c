@@ -852,7 +852,7 @@ void orders_fund(struct engine *e, int sym, dec_t rate, int64_t t_ns)
         r->qty = p->qty;
         r->rate = rate;
         r->mark = mark;
-        r->cost = dec_mul(dec_mul(dec_int(p->qty), s->c->multiplier), mark);
+        r->cost = formula_value(p->qty, s->c->multiplier, mark);
         r->amount = dec_neg(fill_funding(sign64(p->qty), abs64(p->qty), s->c->multiplier, mark, rate));
         r->market_ns = t_ns;
         r->server_ns = e->server_ns;
@@ -894,7 +894,7 @@ void engine_wallet(const struct engine *e, int account, struct wallet *ret)
         if (!s->listed)
             continue;
         if (p->qty != 0) {
-            dec_t value = dec_mul(dec_mul(dec_int(p->qty), s->c->multiplier), engine_mark_px(s));
+            dec_t value = formula_value(p->qty, s->c->multiplier, engine_mark_px(s));
             w.position_margin = dec_add(w.position_margin, position_margin(p));
             w.upnl = dec_add(w.upnl, dec_sub(value, p->cost));
         }

@@ -68,6 +68,6 @@ mutant "the book is crossed while it moves" book.c 'move_side(b, up ? 1 : 0, up 
     move_side(b, up ? 1 : 0, up ? ask : bid);'
 mutant "a share's last digits are lost" account.c '*from = dec_sub(*from, part);' '*from = dec_round_places(dec_sub(*from, part), 9, DEC_HALF_EVEN);'
 mutant "a short's profit has the wrong sign" account.c 'p->qty > 0 ? value : dec_neg(value)' 'value'
-mutant "the multiplier is forgotten" contracts.c 'dec_mul(dec_mul(dec_int(lots), c->multiplier), contract_px(c, ticks))' 'dec_mul(dec_int(lots), contract_px(c, ticks))'
+mutant "the multiplier is forgotten" contracts.c 'formula_value(lots, c->multiplier, ' 'formula_value(lots, dec_int(1), '
 echo "$total mutants planted, $((total - missed)) found by the conservation test"
 [ $missed = 0 ]
