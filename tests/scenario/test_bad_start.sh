@@ -127,7 +127,7 @@ expect 1 "$bin/enigma-paper" --instance "$dir"
 says 'stop the other enigma-paper or choose another --state'
 kill $paper; wait $paper
 expect 4 "$bin/enigma-paper" --instance "$dir" --seed 9
-says 'this instance was begun with another seed'
+says 'begun with --seed'
 echo garbage >"$dir/etc/keys/paper-account.conf"
 expect 4 "$bin/enigma-paper" --instance "$dir"
 says "paper-account.conf:1: garbage lacks '='"

@@ -21,11 +21,15 @@ bad 2 'bogus.*|try enigma-paper --help' --bogus
 bad 2 'extra: no such argument' extra
 bad 2 'requires an argument' --port
 bad 2 '--port 99999: must be a whole number from 0 to 65535' --port 99999
+bad 2 '--port -1: must be' --port -1
 bad 2 '--admin-port x: must be a whole number' --admin-port x
 bad 2 '--speed 0: must be a number from 0.1 to 100000' --speed 0
 bad 2 '--speed nan: must be' --speed nan
+bad 2 '--speed 100001: must be' --speed 100001
 bad 2 '--seed -1: must be' --seed -1
+bad 2 '--seed 1e3: must be' --seed 1e3
 bad 2 '--balance -1: must be a number above 0' --balance -1
+bad 2 '--balance 1,5: must be' --balance 1,5
 bad 2 '--start yesterday: must be a UTC time like' --start yesterday
 bad 2 '--market nonsense: must be synthetic, replay:' --market nonsense
 bad 2 "wall's clock: no --speed" --market mirror:http://127.0.0.1:1 --speed 2
@@ -50,6 +54,9 @@ accounts() { printf "$1" >"$dir/a"; }
 accounts ''; bad 4 'a: names no account: add account, key, secret, passphrase' --accounts a
 accounts 'key = x\n'; bad 4 'a:1: key comes before the first account line' --accounts a
 accounts 'account = a\nkey = k\nsecret = s\n'; bad 4 'a: account a lacks a passphrase' --accounts a
+accounts 'account = a\nkey = k\nsecret = s\npassphrase = p\nbalance = 1e400\n'; bad 4 'a:5: balance = 1e400: must be a plain number from 0 to' --accounts a
+accounts 'account = a\nkey = k\nsecret = s\npassphrase = p\naccount = b\nkey = k\nsecret = s\npassphrase = p\n'; bad 4 'account b lacks a key of its own' --accounts a
+accounts "$(printf 'account=a%s\\n' $(seq 17))"; bad 4 'a:17: account = a17: is one account too many .limit 16' --accounts a
 accounts 'account = a\nvip = 99\n'; bad 4 'a:2: vip = 99: must be a whole number from 0 to 12' --accounts a
 accounts 'account = a\npermission = General,Sleep\n'; bad 4 'a:2: permission = General,Sleep: must be a comma list of General' --accounts a
 accounts 'account = a\ncolour = red\n'; bad 4 'a:2: colour is no known name \(account key' --accounts a
