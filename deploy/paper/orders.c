@@ -7,7 +7,6 @@
  *    beyond its price; always at its own price.
  * 4. Resting reduce-only orders never exceed the position: they shrink and go with it.
  */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -309,11 +308,12 @@ static void fill_maker(struct engine *e, struct order *o, int64_t trade_id, int6
 }
 
 /* Ticks by which the makers of the side just taken from step back until the next print: mostly 0, some 200 times
- * a day 2 to 4 bp, as recorded spreads jump for moments. */
+ * a day to a spread of 2 to 4 bp, as recorded ones jump for moments. */
 static int64_t step_back(const struct engine *e, int sym, int64_t px)
 {
     struct rng r = rng_for(e->market.seed, 0x200u + (unsigned)sym, (uint64_t)e->now_ns);
-    return rng_next(&r) % SPREAD_JUMPS ? 0 : llround((double)px * (2 + 2 * rng_unit(&r)) * 1e-4);
+    int64_t spread = rng_next(&r) % SPREAD_JUMPS ? 1 : (int64_t)((double)px * (2 + 2 * rng_unit(&r)) * 1e-4);
+    return spread > 1 ? spread - 1 : 0;
 }
 
 void orders_market(struct engine *e, int sym, int64_t px, int64_t lots)
