@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libagent/signkey.h"
 #include "proto/err.h"
 #include "proto/text.h"
 #include "proto/tm.h"
@@ -67,7 +68,7 @@ int risk_init(struct agent *a, char why[CONFIG_WHY_MAX])
     name_instruments(r, c);
     books_init(&r->books);
     int err = read_boot_id(r->boot_id, why);
-    return err < 0 ? err : keys_load(KEYS_DIR, r->secret, why);
+    return err < 0 ? err : signkey_load(KEYS_DIR, "risk", r->secret, why);
 }
 
 /* ---- notes ---- */

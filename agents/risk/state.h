@@ -1,7 +1,7 @@
 /* state - what the modules of this agent share.
  *
  *   books.c      what is known and kept (pure)          market.c  what is seen of the market (pure)
- *   limits.c     configuration -> limits (pure)         keys.c    the signing key
+ *   limits.c     configuration -> limits (pure)
  *   decide.c     one signal, one answer                 hear.c    everything else that is heard
  *   keep.c       start, snapshot, notes
  *
@@ -48,9 +48,6 @@ struct risk {
 
 /* limits.c: NULL, or the name of what is wrong. */
 const char *limits_from(const struct config *c, struct risk_limits *ret);
-
-/* keys.c: read etc/keys/risk.sign, or make it and its .pub at first start. */
-int keys_load(const char *dir, uint8_t secret[TOKEN_SECRET], char why[CONFIG_WHY_MAX]);
 
 /* keep.c */
 int  risk_init(struct agent *a, char why[CONFIG_WHY_MAX]);

@@ -4,7 +4,6 @@
  * Sides alternate; APPROVER_MOST approvals (1), the next when the last one's position is closed or its
  * entry refused.  Writes "approved opened closed rejected" to APPROVER_FILE at each change.
  */
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 
 #include "libagent/agent.h"
 #include "libagent/log.h"
+#include "libagent/signkey.h"
 #include "proto/err.h"
 #include "proto/text.h"
 #include "proto/tm.h"
@@ -28,21 +28,10 @@ struct approver {
     long approved, opened, closed, rejected, most, stop_bp, rest_bp;
 };
 
-static void write_hex(const char *path, const uint8_t *bytes, size_t n)
-{
-    char hex[2 * TOKEN_SECRET + 1];
-    FILE *f = fopen(path, "we");
-    must(f != NULL);
-    fputs(sodium_bin2hex(hex, sizeof hex, bytes, n), f);
-    fclose(f);
-}
-
 static int on_init(struct agent *a, char why[CONFIG_WHY_MAX])
 {
     struct approver *p = agent_state(a);
-    uint8_t public_key[TOKEN_PUBLIC];
     char text[40] = "";
-    (void)why;
     const char *most = getenv("APPROVER_MOST"), *stop = getenv("APPROVER_STOP_BP");
     const char *rest = getenv("APPROVER_REST_BP");
     p->symbol = getenv("APPROVER_SYMBOL") != NULL ? getenv("APPROVER_SYMBOL") : "XBTUSDTM";
@@ -50,9 +39,8 @@ static int on_init(struct agent *a, char why[CONFIG_WHY_MAX])
     p->most = most != NULL ? atol(most) : 1;
     p->stop_bp = stop != NULL ? atol(stop) : 150;
     p->rest_bp = rest != NULL ? atol(rest) : 0;
-    must(sodium_init() >= 0);
-    crypto_sign_keypair(public_key, p->secret);
-    write_hex("etc/keys/risk.sign.pub", public_key, sizeof public_key);
+    if (signkey_load("etc/keys", "risk", p->secret, why) < 0)
+        return ERR_CONFIG;
     token_account(config_text(agent_config(a), CFG_mode), config_text(agent_config(a), CFG_rest_url), p->account);
     FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
     must(f != NULL && fscanf(f, "%36s", text) == 1 && token_uuid(text, p->boot_id) == ERR_OK);

@@ -8,6 +8,7 @@
 #include "tests/runner.h"
 
 #include "agents/risk/state.h"
+#include "libagent/signkey.h"
 #include "proto/text.h"
 #include "proto/tm.h"
 
@@ -197,14 +198,14 @@ START_TEST(the_key_is_made_once_and_must_be_private)
     setup();
     ck_assert_int_eq(stat("etc/keys/risk.sign", &st), 0);
     ck_assert_uint_eq(st.st_mode & 0777, 0600);
-    ck_assert_int_eq(keys_load("etc/keys", again, why), ERR_OK);
+    ck_assert_int_eq(signkey_load("etc/keys", "risk", again, why), ERR_OK);
     ck_assert_mem_eq(again, r->secret, sizeof again);
     ck_assert_int_eq(chmod("etc/keys/risk.sign", 0644), 0);
-    ck_assert_int_eq(keys_load("etc/keys", again, why), ERR_PERMISSION);
+    ck_assert_int_eq(signkey_load("etc/keys", "risk", again, why), ERR_PERMISSION);
     ck_assert_ptr_nonnull(strstr(why, "chmod"));
     ck_assert_int_eq(chmod("etc/keys/risk.sign", 0600), 0);
     ck_assert_int_eq(truncate("etc/keys/risk.sign", 100), 0);
-    ck_assert_int_eq(keys_load("etc/keys", again, why), ERR_CORRUPT);
+    ck_assert_int_eq(signkey_load("etc/keys", "risk", again, why), ERR_CORRUPT);
     teardown();
 }
 END_TEST
