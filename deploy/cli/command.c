@@ -1,10 +1,14 @@
 /* command - the switches: pause resume stop flatten close emergency restart; see cli.h */
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "libagent/clock.h"
+#include "libagent/config.h"
+#include "libagent/signkey.h"
 #include "proto/err.h"
+#include "proto/resume.h"
 #include "proto/text.h"
 
 #include "deploy/cli/cli.h"
@@ -13,6 +17,8 @@
 #define ANSWER_MS  5000
 #define RESTART_MS 10000
 #define EXISTS_MS  1500
+
+extern char **environ;
 
 struct restarting {
     struct client *c;
@@ -107,6 +113,33 @@ static bool nothing_to_close(struct client *c, const char *symbol)
     return true;
 }
 
+/* Resume carries the operator's signature: after an emergency it is asked for.  In the instance's directory. */
+static int sign_resume(struct msg_operator_command *m)
+{
+    char why[CONFIG_WHY_MAX] = "";
+    uint8_t secret[TOKEN_SECRET];
+    struct resume r = {.issued_ns = wall_ns()};
+    struct config *c = config_new();
+    int err = access("etc/enigma.conf", F_OK) == 0 ? config_read_file(c, "etc/enigma.conf", why) : ERR_OK;
+    if (err == ERR_OK)
+        err = config_read_env(c, environ, why);
+    TEXT_COPY(r.reason, m->reason);
+    if (err == ERR_OK)
+        token_account(config_text(c, CFG_mode), config_text(c, CFG_rest_url), r.account);
+    config_destroy(&c);
+    if (err == ERR_OK)
+        err = signkey_load("etc/keys", "operator", secret, why);
+    if (err < 0) {
+        fprintf(stderr, "enigma resume: %s\n", why);
+        return EXIT_BAD_CONFIG;
+    }
+    m->signed_ns = r.issued_ns;
+    m->signature_len = RESUME_SIGNATURE;
+    resume_sign(&r, secret, m->signature);
+    sodium_memzero(secret, sizeof secret);
+    return EXIT_OK;
+}
+
 int verb_command(struct cli *c, int argc, char **argv)
 {
     struct msg_operator_command m = {.symbol = ""};
@@ -120,6 +153,8 @@ int verb_command(struct cli *c, int argc, char **argv)
         rc = cli_connect(c, argv[0], "operator", &bus);
     if (rc == EXIT_OK && m.verb == VERB_EMERGENCY && !yes)
         rc = confirm_emergency();
+    if (rc == EXIT_OK && m.verb == VERB_RESUME)
+        rc = sign_resume(&m);
     if (rc != EXIT_OK) {
         client_close(&bus);
         return rc;

@@ -1,6 +1,7 @@
 /* instance - see instance.h */
 #include <errno.h>
 #include <limits.h>
+#include <sodium.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 
 #include "libagent/certs.h"
 #include "libagent/config.h"
+#include "libagent/signkey.h"
 #include "proto/err.h"
 #include "proto/text.h"
 
@@ -258,6 +260,12 @@ int instance_make(const char *dir, const char *bin, const struct instance_option
         fprintf(stderr, "enigma up: %s\n", why);
         return EXIT_BAD_CONFIG;
     }
+    uint8_t operator[TOKEN_SECRET];
+    if (signkey_load(CERTS_DIR, "operator", operator, why) < 0) {
+        fprintf(stderr, "enigma up: %s\n", why);
+        return EXIT_BAD_CONFIG;
+    }
+    sodium_memzero(operator, sizeof operator);
     if ((rc = write_sample()) != EXIT_OK || (rc = write_supervisord(full, bin, o)) != EXIT_OK ||
         (rc = write_instance(*o)) != EXIT_OK)
         return rc;

@@ -7,7 +7,9 @@
 
 #include "agents/orchestrator/orchestrator.h"
 #include "libagent/clock.h"
+#include "libagent/signkey.h"
 #include "libagent/timers.h"
+#include "proto/resume.h"
 #include "proto/text.h"
 #include "proto/tm.h"
 
@@ -15,6 +17,7 @@ static struct orchestrator *o;
 static struct agent *a;
 static char dir[64];
 static int64_t epochs[REGISTRY_AGENTS];
+static uint8_t operator_secret[TOKEN_SECRET];
 
 /* ---- libagent/clock.h: both clocks are the test's ---- */
 
@@ -87,6 +90,9 @@ static void begin(void)
     ck_assert_ptr_nonnull(mkdtemp(dir));
     ck_assert_int_eq(chdir(dir), 0);
     char why[CONFIG_WHY_MAX];
+    ck_assert_int_eq(mkdir("etc", 0755), 0);
+    ck_assert_int_eq(mkdir("etc/keys", 0700), 0);
+    ck_assert_int_eq(signkey_load("etc/keys", "operator", operator_secret, why), ERR_OK);
     o = calloc(1, sizeof *o);
     a = fake_new(o);
     store_now = STORE_NO_SERVER;
@@ -126,6 +132,10 @@ static void finish(void)
     free(o);
     unlink("STOP");
     unlink("state.json");
+    unlink("etc/keys/operator.sign");
+    unlink("etc/keys/operator.sign.pub");
+    rmdir("etc/keys");
+    rmdir("etc");
     ck_assert_int_eq(rmdir(dir), 0);
 }
 
@@ -166,9 +176,19 @@ static const char *state(void)
 }
 
 /* The operator says it; the answer. */
+static struct msg_operator_command signed_command(enum verb verb)
+{
+    struct msg_operator_command m = {.verb = verb, .reason = "because", .signed_ns = a->now_ns,
+                                     .signature_len = RESUME_SIGNATURE};
+    struct resume r = {.issued_ns = m.signed_ns, .reason = "because"};
+    token_account("paper", "", r.account);
+    resume_sign(&r, operator_secret, m.signature);
+    return m;
+}
+
 static const struct msg_operator_reply *order(enum verb verb)
 {
-    const struct msg_operator_command m = {.verb = verb, .reason = "because"};
+    const struct msg_operator_command m = signed_command(verb);
     fake_forget(a);
     fake_tell(a, orch_on_command, AGENT_OPERATOR, MSG_OPERATOR_COMMAND, &m);
     ck_assert_uint_eq(fake_count(a, MSG_OPERATOR_REPLY), 1);
@@ -374,6 +394,37 @@ static void emergency_by_risk(void)
     fake_tell(a, orch_on_emergency, AGENT_RISK, MSG_EMERGENCY_STOP, &m);
     ck_assert_str_eq(state(), "EMERGENCY_STOP");
 }
+
+static bool accepted(const struct msg_operator_command *m)
+{
+    fake_forget(a);
+    fake_tell(a, orch_on_command, AGENT_OPERATOR, MSG_OPERATOR_COMMAND, m);
+    return ((const struct msg_operator_reply *)fake_heard(a, MSG_OPERATOR_REPLY, 0))->accepted;
+}
+
+START_TEST(an_emergency_ends_by_the_operators_signature_of_this_minute_only)
+{
+    begin();
+    live(1000);
+    emergency_by_risk();
+    struct msg_operator_command m = {.verb = VERB_RESUME, .reason = "because"};
+    ck_assert(!accepted(&m));
+    m = signed_command(VERB_RESUME);
+    m.signature[5] ^= 1;
+    ck_assert(!accepted(&m));
+    m = signed_command(VERB_RESUME);
+    TEXT_COPY(m.reason, "another");
+    ck_assert(!accepted(&m));
+    m = signed_command(VERB_RESUME);
+    live(61000);
+    ck_assert(!accepted(&m));
+    ck_assert_str_eq(state(), "EMERGENCY_STOP");
+    m = signed_command(VERB_RESUME);
+    ck_assert(accepted(&m));
+    ck_assert_str_eq(state(), "READY");
+    finish();
+}
+END_TEST
 
 /* Stopped in order, the run's end took the emergency with it, and the next start went on trading. */
 START_TEST(an_emergency_outlives_a_kill_and_an_orderly_stop)
@@ -695,6 +746,7 @@ TESTS("orchestrator", trades_when_all_are_ready_and_not_before, one_that_never_c
       only_the_operator_commands, a_verb_that_the_state_does_not_allow_is_refused_and_not_passed_on,
       stop_leads_to_ready_and_stays_there_over_a_restart, killed_in_trading_it_holds_until_all_are_heard_again,
       the_stop_file_is_an_emergency_and_forbids_to_resume, an_emergency_outlives_a_kill_and_an_orderly_stop,
+      an_emergency_ends_by_the_operators_signature_of_this_minute_only,
       five_restarts_pause_until_the_operator_resumes, restarts_of_different_agents_do_not_add_up,
       a_storm_while_held_is_not_released_by_the_agents_return, a_storm_at_start_keeps_it_out_of_trading,
       ten_restarts_are_an_emergency_told_once, the_largest_limit_can_be_reached, restart_max_0_counts_nothing,
