@@ -1,9 +1,11 @@
 /* execution - life, recovery, questions of others; see exec.h */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "libagent/apikey.h"
 #include "libagent/log.h"
 #include "proto/err.h"
 #include "proto/text.h"
@@ -16,9 +18,6 @@
 #define LOOK_MS    250
 #define READ_MS    250
 #define ACCOUNT_MS 2000
-#define LATCH_FILE "STOP"
-#define PAPER_KEYS "etc/keys/paper-account.conf"
-#define LIVE_KEYS  "etc/keys/live-account.conf"
 
 struct slot_note {
     uint32_t slot, size;
@@ -159,6 +158,31 @@ static void on_breaker(void *arg, bool up, const char *why)
         agent_degraded(x->agent, SEVERITY_HIGH, "exchange", "REST_DOWN", why);
 }
 
+static void setup_signer(const struct exec *x)
+{
+    const struct config *c = agent_config(x->agent);
+    const struct policy_limits l = {
+        .max_leverage = config_int(c, CFG_max_leverage), .max_notional = config_dec(c, CFG_max_order_notional),
+        .collar = dec_quo(config_dec(c, CFG_price_collar_pct), dec_int(100)),
+        .mark_age_ns = config_int(c, CFG_witness_stale_ms) * NS_PER_MS,
+    };
+    signer_setup(&l, (uint32_t)config_int(c, CFG_signer_uid));
+}
+
+static void watch_prices(const struct exec *x, const char *url)
+{
+    const char *names[EXEC_SYMBOLS];
+    for (size_t i = 0; i < x->n_symbols; i++)
+        names[i] = x->symbols[i].name;
+    const struct confined c = signer_confined();
+    char missing[80];
+    confine_missing(&c, missing, sizeof missing);
+    if (*missing != '\0')
+        log_warn("signer.confined", LOG_S("missing", missing), LOG_S("action", "going on without"));
+    if (signer_watch(url, names, x->n_symbols) < 0)
+        agent_fail(x->agent, "the price witness is gone");
+}
+
 /* Keys and address may come later than we do: tried until they are there. */
 static void on_start_timer(void *arg)
 {
@@ -173,8 +197,9 @@ static void on_start_timer(void *arg)
         }
         url = paper;
     }
-    int err = signer_open(strcmp(mode, "live") == 0 ? LIVE_KEYS : PAPER_KEYS, mode, config_text(c, CFG_rest_url), why);
-    if (err == ERR_NOT_FOUND) {
+    setup_signer(x);
+    int err = signer_open(strcmp(mode, "live") == 0 ? APIKEY_LIVE : APIKEY_PAPER, mode, config_text(c, CFG_rest_url), why);
+    if (err == ERR_NOT_FOUND || err == ERR_BUSY) {
         agent_detail(x->agent, why);
         return;
     }
@@ -190,6 +215,7 @@ static void on_start_timer(void *arg)
         return;
     }
     x->keys_ok = true;
+    watch_prices(x, url);
     loop_timer_pause(x->start_timer);
     agent_detail(x->agent, "reading orders and positions");
     setup_clock(x);
@@ -280,13 +306,35 @@ static void close_trades(struct exec *x, const char *symbol, enum exit_reason re
 
 bool exec_latched(void)
 {
-    return access(LATCH_FILE, F_OK) == 0;
+    return access(SIGNER_LATCH, F_OK) == 0 || errno != ENOENT;
+}
+
+/* In the signer too: it lets no entry out until the operator's signature. */
+static void stop_entries(struct exec *x)
+{
+    char why[SIGNER_WHY_MAX] = "";
+    keep_stopped(x, 1);
+    if (x->keys_ok && signer_stop(why) < 0)
+        log_error("signer.not_stopped", LOG_S("why", why), LOG_S("action", "closing everything all the same"));
+}
+
+static void resume_entries(struct exec *x, const struct msg_operator_command *m)
+{
+    char why[SIGNER_WHY_MAX] = "";
+    struct resume r = {.issued_ns = m->signed_ns};
+    TEXT_COPY(r.reason, m->reason);
+    token_account(config_text(agent_config(x->agent), CFG_mode), config_text(agent_config(x->agent), CFG_rest_url),
+                  r.account);
+    if (m->signature_len == RESUME_SIGNATURE && signer_resume(&r, m->signature, why) == ERR_OK)
+        keep_stopped(x, 0);
+    else
+        log_error("resume.refused", LOG_S("why", *why ? why : "not signed"), LOG_S("action", "entries stay stopped"));
 }
 
 void exec_stop_all(struct exec *x, const char *why)
 {
     log_error("emergency", LOG_S("why", why), LOG_S("action", "closing everything; no entries until resume"));
-    keep_stopped(x, 1);
+    stop_entries(x);
     close_trades(x, "", EXIT_EMERGENCY, true);
 }
 
@@ -303,7 +351,7 @@ void exec_on_command(struct agent *a, const struct event *e)
     case VERB_EMERGENCY: exec_stop_all(x, m->reason); break;
     case VERB_RESUME:
         if (x->books.stopped && m->symbol[0] == '\0' && m->strategy[0] == '\0')
-            keep_stopped(x, 0);
+            resume_entries(x, m);
         break;
     default: break;
     }
@@ -316,7 +364,7 @@ void exec_on_emergency(struct agent *a, const struct event *e)
     if (m->close_positions) {
         exec_stop_all(x, m->text);
     } else {
-        keep_stopped(x, 1);
+        stop_entries(x);
         manage_cancel_entries(x, "");
     }
 }

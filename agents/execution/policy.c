@@ -8,7 +8,6 @@
 #include "proto/hash.h"
 #include "proto/tm.h"
 
-#include "agents/execution/entry.h"
 #include "agents/execution/policy.h"
 
 #define FUTURE_NS (250 * NS_PER_MS)     /* a token issued later than this from now is refused */
@@ -58,78 +57,116 @@ static bool equals_ticks(dec_t price, int64_t ticks, dec_t tick)
     return dec_eq(price, dec_mul(dec_int(ticks), tick));
 }
 
-static const char *compare(const struct token *t, const struct entry_request *e, const struct policy_request *r)
+static const char *compare(const struct token *t, const struct entry_request *e, dec_t tick, dec_t multiplier)
 {
     char oid[TOKEN_ID_TEXT];
     dec_t stop = t->side == SIDE_BUY ? e->down_px : e->up_px;
     dec_t target = t->side == SIDE_BUY ? e->up_px : e->down_px;
-    dec_t value = dec_mul(dec_mul(dec_int(e->qty), r->multiplier), e->price);
     token_cl_ord_id(t->approval_id, LEG_ENTRY, 1, oid);
     if (t->leg != LEG_ENTRY || t->ord_type != ORD_LIMIT || t->tif != TOKEN_GTC || t->flags != 0)
-        return "the token is not of a resting limit entry";
-    if (strcmp(oid, e->cl_ord_id) != 0 || strcmp(t->symbol, e->symbol) != 0 || t->side != e->side)
-        return "id, symbol or side differ from the token";
-    if (t->qty != e->qty || e->leverage < 1 || e->leverage * 100 > (int64_t)t->max_leverage_x100)
-        return "size or leverage differ from the token";
-    if (dec_sign(r->tick) <= 0 || dec_sign(r->multiplier) <= 0 || !equals_ticks(e->price, t->price_ticks, r->tick))
-        return "the price differs from the token";
-    if (!equals_ticks(stop, t->stop_ticks, r->tick))
-        return "the stop differs from the token";
-    if (dec_sign(stop) <= 0 || (t->side == SIDE_BUY ? dec_le(target, e->price) : dec_ge(target, e->price)) ||
-        dec_sign(target) <= 0)
-        return "the target is not on the winning side";
-    if (dec_gt(dec_mul(value, dec_scaled(1, 6)), dec_int(t->max_notional_e6)))
-        return "the notional is above the token's";
+        return "WRONG_KIND: the token is not of a resting limit entry";
+    if (strcmp(oid, e->cl_ord_id) != 0)
+        return "WRONG_ID: not the order id of the token";
+    if (strcmp(t->symbol, e->symbol) != 0)
+        return "WRONG_SYMBOL: not the symbol of the token";
+    if (t->side != e->side)
+        return "WRONG_SIDE: not the side of the token";
+    if (t->qty != e->qty)
+        return "WRONG_SIZE: not the size of the token";
+    if (e->leverage < 1 || e->leverage > UINT32_MAX / 100 || e->leverage * 100 > (int64_t)t->max_leverage_x100)
+        return "WRONG_LEVERAGE: more than the token allows";
+    if (dec_sign(tick) <= 0 || dec_sign(multiplier) <= 0 || !equals_ticks(e->price, t->price_ticks, tick))
+        return "WRONG_PRICE: not the price of the token";
+    if (dec_sign(stop) <= 0 || !equals_ticks(stop, t->stop_ticks, tick))
+        return "WRONG_STOP: not the stop of the token";
+    if (dec_sign(target) <= 0 || (t->side == SIDE_BUY ? dec_le(target, e->price) : dec_ge(target, e->price)))
+        return "WRONG_TARGET: the target is not on the winning side";
+    if (dec_gt(dec_mul(dec_mul(dec_mul(dec_int(e->qty), multiplier), e->price), dec_scaled(1, 6)),
+               dec_int(t->max_notional_e6)))
+        return "WRONG_NOTIONAL: more than the token allows";
     return NULL;
 }
 
 static const char *usable(const struct policy *p, const struct token *t, const struct policy_now *now)
 {
     if (t->mode != p->mode || memcmp(t->account, p->account, sizeof p->account) != 0)
-        return "the token is of another mode or account";
+        return "OTHER_ACCOUNT: the token is of another mode or account";
     if (memcmp(t->boot_id, p->boot_id, sizeof p->boot_id) != 0)
-        return "the token is of another boot";
+        return "OTHER_BOOT: the token is of another boot";
     if (now->wall_ns >= t->expires_ns || now->boot_ns >= t->expires_boot_ns)
-        return "the token has expired";
+        return "EXPIRED: the token has expired";
     if (t->issued_ns > now->wall_ns + FUTURE_NS)
-        return "the token is from the future";
+        return "FUTURE: the token is from the future";
     if (t->issued_ns < p->since_ns)
-        return "the token is older than the signer";
+        return "OLD: the token is older than the signer";
+    return NULL;
+}
+
+/* ---- hard limits, whatever was approved ---- */
+
+static const char *limited(const struct policy *p, const struct entry_request *e, const struct policy_now *now,
+                           dec_t multiplier)
+{
+    const struct policy_limits *l = &p->limits;
+    const struct policy_mark *m = now->mark;
+    dec_t value = dec_mul(dec_mul(dec_int(e->qty), multiplier), e->price);
+    if (l->max_leverage > 0 && e->leverage > l->max_leverage)
+        return "MAX_LEVERAGE: above the hard limit";
+    if (dec_sign(l->max_notional) > 0 && dec_gt(value, l->max_notional))
+        return "MAX_ORDER: above the hard limit of one order's value";
+    if (dec_sign(l->collar) <= 0)
+        return NULL;
+    if (m == NULL || now->boot_ns - m->boot_ns > l->mark_age_ns || now->boot_ns < m->boot_ns)
+        return "NO_WITNESS: the price witness is silent";
+    if (e->qty > m->max_qty || e->leverage > m->max_leverage)
+        return "CONTRACT_LIMIT: more than the contract allows in one order";
+    if (dec_gt(dec_abs(dec_sub(e->price, m->mark)), dec_mul(m->mark, l->collar)))
+        return "COLLAR: the price is too far from the mark";
     return NULL;
 }
 
 /* Single use: the same approval signs the same bytes only. */
-static bool use(struct policy *p, const struct token *t, const struct policy_request *r)
+static const char *use(struct policy *p, const struct token *t, const struct policy_request *r)
 {
-    uint8_t body[16];
-    hash128(r->body, r->len, body);
+    struct policy_used u = {.counter = t->counter};
+    memcpy(u.approval_id, t->approval_id, sizeof u.approval_id);
+    hash128(r->body, r->len, u.body);
     for (int i = 0; i < POLICY_USED; i++)
-        if (memcmp(p->used[i].approval_id, t->approval_id, sizeof t->approval_id) == 0)
-            return memcmp(p->used[i].body, body, sizeof body) == 0;
+        if (memcmp(p->used[i].approval_id, u.approval_id, sizeof u.approval_id) == 0)
+            return memcmp(p->used[i].body, u.body, sizeof u.body) == 0 ? NULL : "REPLAYED: the token was used before";
     if (t->counter <= p->last_counter)
-        return false;
-    struct policy_used *u = &p->used[p->next];
+        return "REPLAYED: the token is older than one used before";
+    if (p->keep != NULL && !p->keep(p->keep_arg, &u))
+        return "NOT_KEPT: the use of the token cannot be written down";
+    policy_remember(p, &u);
+    return NULL;
+}
+
+void policy_remember(struct policy *p, const struct policy_used *u)
+{
+    p->used[p->next] = *u;
     p->next = (p->next + 1) % POLICY_USED;
-    memcpy(u->approval_id, t->approval_id, sizeof u->approval_id);
-    memcpy(u->body, body, sizeof body);
-    p->last_counter = t->counter;
-    return true;
+    p->last_counter = u->counter > p->last_counter ? u->counter : p->last_counter;
 }
 
 static int check_entry(struct policy *p, const struct policy_request *r, const struct policy_now *now, char *why)
 {
-    struct entry_request e;
     struct token t;
-    const char *wrong;
-    if (now->public_key == NULL)
-        return refuse(why, "risk's public key is not there");
-    if (r->token == NULL || token_verify(r->token, r->token_len, now->public_key, &t) < 0)
-        return refuse(why, "no valid token");
-    if (entry_read(r->body, r->len, &e) < 0)
-        return refuse(why, "the body is not an entry's");
-    if ((wrong = usable(p, &t, now)) != NULL || (wrong = compare(&t, &e, r)) != NULL)
+    const char *wrong = now->stopped;
+    bool witness = dec_sign(p->limits.collar) > 0 && now->mark != NULL;
+    dec_t tick = witness ? now->mark->tick : r->tick, multiplier = witness ? now->mark->multiplier : r->multiplier;
+    if (wrong != NULL)
         return refuse(why, wrong);
-    return use(p, &t, r) ? ERR_OK : refuse(why, "the token was used before");
+    if (now->public_key == NULL)
+        return refuse(why, "NO_KEY: risk's public key is not there");
+    if (r->token == NULL || r->entry == NULL)
+        return refuse(why, "NO_TOKEN: an entry needs an approval");
+    if (token_verify(r->token, r->token_len, now->public_key, &t) < 0)
+        return refuse(why, "BAD_TOKEN: not signed by risk");
+    if ((wrong = usable(p, &t, now)) != NULL || (wrong = compare(&t, r->entry, tick, multiplier)) != NULL ||
+        (wrong = limited(p, r->entry, now, multiplier)) != NULL || (wrong = use(p, &t, r)) != NULL)
+        return refuse(why, wrong);
+    return ERR_OK;
 }
 
 static bool body_ok(const struct rule *rule, const struct policy_request *r)
@@ -153,7 +190,7 @@ int policy_check(struct policy *p, const struct policy_request *r, const struct 
             continue;
         if (rule->entry)
             return check_entry(p, r, now, why);
-        return body_ok(rule, r) ? ERR_OK : refuse(why, "the body is not allowed for this request");
+        return body_ok(rule, r) ? ERR_OK : refuse(why, "NEVER: the body is not allowed for this request");
     }
-    return refuse(why, "this request is never signed");
+    return refuse(why, "NEVER: this request is never signed");
 }

@@ -1,29 +1,52 @@
 /* signer - the child process that alone holds the API secret.
  *
- * signer_fork() must be called before any thread or ZeroMQ context exists: in main(), first of all.  The
- * child lives as long as its socketpair: parent gone, child gone; child gone, signer_fd() is readable at its
- * end and the parent must go too.
+ * signer_fork() must be called before any thread or ZeroMQ context exists: in main(), first of all.  It makes the
+ * price witness too (witness.h).  The child lives as long as its socketpair: parent gone, child gone; child gone,
+ * signer_fd() is readable at its end and the parent must go too.
  * A request is one round trip, at most SIGNER_WAIT_MS.
  *
- * Errors:  ERR_CONFIG (key file), ERR_REFUSED (policy.h), ERR_DOWN, ERR_TIMEOUT, ERR_SIZE; `why` says more.
+ * The child has no network and opens no file once it has read its keys (confine.h); an entry's body is written
+ * there, from the parameters that are compared with the token, and never comes from the parent.  No entry is
+ * signed while the STOP file is there or cannot be asked for, nor after a stop until the operator's signed
+ * resume: that and the tokens used are on disk (signlog.h) and outlive it.
+ *
+ * Errors:  ERR_CONFIG (key file), ERR_REFUSED (policy.h), ERR_AUTH (a resume), ERR_DOWN, ERR_TIMEOUT, ERR_SIZE;
+ *          `why` says more.
  * Memory:  one per process, static.   Threads: the loop's thread only.
  */
 #ifndef AGENTS_EXECUTION_SIGNER_H
 #define AGENTS_EXECUTION_SIGNER_H
 
+#include "agents/execution/confine.h"
 #include "agents/execution/policy.h"
 #include "libagent/venue.h"
+#include "proto/resume.h"
 
 #define SIGNER_WAIT_MS 500
 #define SIGNER_WHY_MAX 160
+#define SIGNER_LOG     "journal/signer.log"
+#define SIGNER_LATCH   "STOP"
 
 int signer_fork(void);          /* ERR_DOWN */
+/* The same beside a witness that is there already: its messages (witness.h) arrive on witness_fd, which is taken. */
+int signer_fork_beside(int witness_fd);
 int signer_fd(void);
 
-/* Read the key file and be ready: the present directory is the instance's.  mode "paper" or "live". */
+/* What signer_open takes along: the limits, and whom to become when started as root (0: nobody else). */
+void signer_setup(const struct policy_limits *limits, uint32_t uid);
+/* Read the key file and be ready: the present directory is the instance's.  mode "paper" or "live".  Once: what
+ * was opened stays (ERR_WRONG_STATE). */
 int signer_open(const char *key_file, const char *mode, const char *rest_url, char why[SIGNER_WHY_MAX]);
+/* What is in force of confine.h, as of the last answer. */
+struct confined signer_confined(void);
+/* Where the price witness looks; after signer_open. */
+int signer_watch(const char *base_url, const char *const *symbols, size_t n);
 /* The headers of a request; returns how many. */
 int signer_sign(const struct policy_request *r, char headers[VENUE_HEADERS_MAX][VENUE_HEADER_MAX],
                 char why[SIGNER_WHY_MAX]);
+/* No entry from now on, until signer_resume.  Twice is as once. */
+int signer_stop(char why[SIGNER_WHY_MAX]);
+/* ERR_AUTH unless signed by the operator, for this account, after the stop. */
+int signer_resume(const struct resume *r, const uint8_t signature[RESUME_SIGNATURE], char why[SIGNER_WHY_MAX]);
 
 #endif

@@ -163,7 +163,7 @@ static const struct sub_position *closed(void)
 
 static void operator_says(enum verb verb)
 {
-    struct msg_operator_command m = {.verb = verb};
+    struct msg_operator_command m = {.verb = verb, .signature = {1}, .signature_len = RESUME_SIGNATURE};
     fake_tell(a, exec_on_command, AGENT_ORCHESTRATOR, MSG_OPERATOR_COMMAND, &m);
     fake_settle();
 }
@@ -723,6 +723,11 @@ START_TEST(the_stop_file_alone_closes_everything_while_the_bus_is_dead)
     approve();
     fake_settle();
     ck_assert_str_eq(said(MSG_ORDER_REJECTED, 0)->reason, "LATCH");
+    struct msg_operator_command unsigned_resume = {.verb = VERB_RESUME};
+    fake_tell(a, exec_on_command, AGENT_ORCHESTRATOR, MSG_OPERATOR_COMMAND, &unsigned_resume);
+    approve();
+    fake_settle();
+    ck_assert_ptr_null(trade());
     operator_says(VERB_RESUME);
     approve();
     fake_settle();
