@@ -39,6 +39,7 @@ BINS := $(addprefix $(B)/bin/enigma-,$(foreach a,$(AGENTS),$(if $(wildcard agent
 BINS += $(foreach p,bus sniff,$(if $(wildcard broker/$(p)/main.c),$(B)/bin/enigma-$(p)))
 BINS += $(if $(wildcard deploy/paper/main.c),$(B)/bin/enigma-paper)
 BINS += $(if $(wildcard deploy/watch/main.c),$(B)/bin/enigma-watch)
+BINS += $(if $(wildcard deploy/kill/main.c),$(B)/bin/enigma-kill)
 BINS += $(if $(wildcard deploy/cli/main.c),$(B)/bin/enigma)
 
 all: $(BINS)
@@ -60,6 +61,7 @@ $(eval $(call archive,agent,$(call objs,libagent)))
 $(eval $(call archive,broker,$(call notmain,broker) $(call notmain,broker/bus) $(call notmain,broker/sniff)))
 $(eval $(call archive,paper,$(call notmain,deploy/paper)))
 $(eval $(call archive,cli,$(call notmain,deploy/cli)))
+$(eval $(call archive,kill,$(call notmain,deploy/kill)))
 define agent_rules
 $(eval $(call archive,agent-$(1),$(call notmain,agents/$(1))))
 $(B)/bin/enigma-$(1): $(B)/agents/$(1)/main.o $(B)/libagent-$(1).a $(LINK.agent)
@@ -72,8 +74,9 @@ $(B)/bin/enigma-bus: $(B)/broker/bus/main.o $(B)/libbroker.a $(LINK.agent)
 $(B)/bin/enigma-sniff: $(B)/broker/sniff/main.o $(B)/libbroker.a $(LINK.agent)
 $(B)/bin/enigma-paper: $(B)/deploy/paper/main.o $(B)/libpaper.a $(LINK.agent)
 $(B)/bin/enigma-watch: $(patsubst %.c,$(B)/%.o,$(wildcard deploy/watch/*.c)) $(LINK.proto)
+$(B)/bin/enigma-kill: $(B)/deploy/kill/main.o $(B)/libkill.a $(LINK.agent)
 $(B)/bin/enigma: $(B)/deploy/cli/main.o $(B)/libcli.a $(B)/libpaper.a $(LINK.agent)
-$(B)/bin/enigma-bus $(B)/bin/enigma-sniff $(B)/bin/enigma-paper $(B)/bin/enigma-watch $(B)/bin/enigma:
+$(B)/bin/enigma-bus $(B)/bin/enigma-sniff $(B)/bin/enigma-paper $(B)/bin/enigma-watch $(B)/bin/enigma-kill $(B)/bin/enigma:
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ $(LIBS.agent) -o $@
 
@@ -91,6 +94,7 @@ TESTS.exchange := $(patsubst %.c,$(B)/%,$(wildcard tests/libagent/exchange/test_
 TESTS.agent    := $(patsubst %.c,$(B)/%,$(wildcard tests/libagent/test_*.c))
 TESTS.broker   := $(patsubst %.c,$(B)/%,$(wildcard tests/broker/test_*.c))
 TESTS.paper    := $(patsubst %.c,$(B)/%,$(wildcard tests/deploy/paper/test_*.c))
+TESTS.kill     := $(patsubst %.c,$(B)/%,$(wildcard tests/deploy/kill/test_*.c))
 TESTS.cli      := $(patsubst %.c,$(B)/%,$(wildcard tests/deploy/cli/test_*.c))
 define test_rule
 $$(TESTS.$(1)): %: %.o $(2)
@@ -102,6 +106,7 @@ $(eval $(call test_rule,exchange,$(LINK.exchange),$(LIBS.exchange)))
 $(eval $(call test_rule,agent,$(LINK.agent),$(LIBS.agent)))
 $(eval $(call test_rule,broker,$(B)/libbroker.a $(LINK.agent),$(LIBS.agent)))
 $(eval $(call test_rule,paper,$(B)/libpaper.a $(LINK.agent),$(LIBS.agent)))
+$(eval $(call test_rule,kill,$(B)/libkill.a $(LINK.agent),$(LIBS.agent)))
 $(eval $(call test_rule,cli,$(B)/libcli.a $(B)/libpaper.a $(LINK.agent),$(LIBS.agent)))
 define agent_tests
 TESTS.agent-$(1) := $$(patsubst %.c,$$(B)/%,$$(wildcard tests/agents/$(1)/test_*.c))
@@ -109,7 +114,7 @@ $$(eval $$(call test_rule,agent-$(1),$(B)/libagent-$(1).a $(LINK.agent),$(LIBS.a
 endef
 $(foreach a,$(AGENTS),$(eval $(call agent_tests,$(a))))
 TESTS := $(TESTS.proto) $(TESTS.core) $(TESTS.exchange) $(TESTS.agent) $(TESTS.broker) \
-         $(TESTS.paper) $(TESTS.cli) $(foreach a,$(AGENTS),$(TESTS.agent-$(a)))
+         $(TESTS.paper) $(TESTS.kill) $(TESTS.cli) $(foreach a,$(AGENTS),$(TESTS.agent-$(a)))
 
 tests: $(TESTS) $(SCENARIO_BINS)
 
