@@ -204,6 +204,7 @@ static void on_answer(void *arg, const struct venue_answer *a)
 {
     struct exchange *e = arg;
     e->done = true;
+    loop_stop(e->loop);
     e->answer->ok = a->outcome == VENUE_OK;
     TEXT_COPY(e->answer->code, a->code);
     TEXT_COPY(e->answer->msg, *a->msg ? a->msg : a->outcome == VENUE_NOT_SENT ? "not sent" : "no answer");
@@ -216,8 +217,8 @@ static void call(void *arg, const char *method, const char *target, const char *
     e->answer = ret;
     e->done = false;
     venue_call(e->venue, VENUE_RESCUE, method, target, body, on_answer, e);
-    while (!e->done && uv_run(loop_uv(e->loop), UV_RUN_ONCE) != 0)
-        continue;
+    while (!e->done)
+        loop_run(e->loop);
 }
 
 static int64_t now_ms(void *arg)
