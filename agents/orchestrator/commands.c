@@ -122,6 +122,10 @@ static void change_state(struct agent *a, const struct reply_to *to, const struc
         answer(a, to, false, "an agent restarts again and again; see `enigma logs`, then wait until it stays up");
         return;
     }
+    if (m->verb == VERB_RESUME && o->alarmed && ev != EV_ACKNOWLEDGE) {
+        answer(a, to, false, "an invariant is broken or the venue does not take the key; see `enigma status`");
+        return;
+    }
     if (m->verb == VERB_RESUME && !registry_all_ready(&o->registry)) {
         answer(a, to, false, "not all agents are ready; see `enigma status`");
         return;

@@ -24,6 +24,17 @@
 #define HUNG_MS    5000     /* silent for so long while its process lives: killed */
 #define LATCH_FILE "STOP"
 
+/* What somebody must know who looks at no screen. */
+static void tell_people(struct orchestrator *o, enum machine_event ev, enum system_state now, const char *reason)
+{
+    static const signed char weight[EV_COUNT] = {
+        [EV_EMERGENCY] = SEVERITY_CRITICAL, [EV_HOLD] = SEVERITY_HIGH, [EV_PAUSE] = SEVERITY_HIGH,
+        [EV_FLATTEN] = SEVERITY_HIGH, [EV_STOP] = SEVERITY_HIGH,
+    };
+    if (ev != EV_STARTED && ev != EV_SHUTDOWN)
+        notify_send(o->notify, (enum severity)weight[ev], system_state_name(now), reason);
+}
+
 int orch_event(struct agent *a, enum machine_event ev, const char *reason)
 {
     struct orchestrator *o = agent_state(a);
@@ -40,6 +51,8 @@ int orch_event(struct agent *a, enum machine_event ev, const char *reason)
     if (was != now)
         log_info("state", LOG_S("was", system_state_name(was)), LOG_S("now", system_state_name(now)),
                  LOG_S("on", machine_event_name(ev)), LOG_S("reason", reason));
+    if (was != now || ev == EV_EMERGENCY)
+        tell_people(o, ev, now, reason);
     orch_publish_state(a);
     return ERR_OK;
 }
@@ -145,11 +158,12 @@ void orch_look(void *arg)
     if (o->latch && o->kept.state != SYS_EMERGENCY_STOP)
         orch_emergency(a, "MANUAL", "the STOP file is there");
     o->restarting = check_restarts(a, now);
+    o->alarmed = orch_alarmed(a);
     kill_hung(&o->registry, agent_scaled_ms(a, HUNG_MS) * NS_PER_MS, now);
     report_missing(a, now);
 
     bool ready = registry_all_ready(&o->registry);
-    bool wish = machine_wants_trading(o->kept.commanded, (enum verb)o->kept.last_verb, o->latch) && !o->restarting;
+    bool wish = machine_wants_trading(o->kept.commanded, (enum verb)o->kept.last_verb, o->latch) && !o->restarting && !o->alarmed;
     if (o->kept.state == SYS_INITIALIZING && ready)
         orch_event(a, EV_STARTED, "all agents are ready");
     if (o->kept.state == SYS_READY && ready && wish)

@@ -60,14 +60,6 @@ void orch_on_signal_state(struct agent *a, const struct event *e)
     o->miner_known = true;
 }
 
-void orch_on_degraded(struct agent *a, const struct event *e)
-{
-    const struct msg_health_degraded *m = e->msg;
-    (void)a;
-    log_debug("health", LOG_S("from", party_name(e->from)), LOG_S("component", m->component),
-              LOG_S("code", m->code), LOG_B("cleared", m->cleared));
-}
-
 void orch_on_emergency(struct agent *a, const struct event *e)
 {
     const struct msg_emergency_stop *m = e->msg;
@@ -213,9 +205,34 @@ static void on_timer_state(void *arg)
     orch_publish_state(arg);
 }
 
+/* Who is told that it stopped, paused or goes on; without a webhook and a chat, nobody. */
+static void on_notified(void *arg, bool delivered, const char *why)
+{
+    if (delivered)
+        agent_degraded_clear(arg, "notify", "UNDELIVERED");
+    else
+        agent_degraded(arg, SEVERITY_MEDIUM, "notify", "UNDELIVERED", why);
+}
+
+static void start_notify(struct agent *a)
+{
+    struct orchestrator *o = agent_state(a);
+    const struct config *c = agent_config(a);
+    const struct notify_options n = {
+        .loop = agent_loop(a), .file = "journal/notify.waiting", .instance = config_text(c, CFG_mode),
+        .webhook = config_text(c, CFG_notify_webhook), .telegram_url = config_text(c, CFG_notify_telegram_url),
+        .telegram_chat = config_text(c, CFG_notify_telegram_chat), .telegram_token_file = "etc/keys/telegram.token",
+        .changed = on_notified, .arg = a,
+    };
+    int err = notify_new(&n, &o->notify);
+    if (err < 0 && err != ERR_MISSING)
+        agent_degraded(a, SEVERITY_MEDIUM, "notify", "NOT_CONFIGURED", "etc/keys/telegram.token: cannot be read");
+}
+
 void orch_start(struct agent *a)
 {
     struct orchestrator *o = agent_state(a);
+    start_notify(a);
     o->started_ns = agent_now_ns(a);
     count_start(a);
     resume_state(a);
@@ -244,6 +261,7 @@ void orch_fini(struct agent *a)
 {
     struct orchestrator *o = agent_state(a);
     work_fini(o);
+    notify_destroy(&o->notify);
 }
 
 size_t orch_counters(struct agent *a, struct sub_counter *ret, size_t max)

@@ -3,6 +3,7 @@
  *   orchestrator.c  what it hears, the deep health check, start and stop
  *   look.c          what state the system should be in: the loop that asks machine.c
  *   unified.c       the state as others see it: topic, Redis, JSON file
+ *   alarms.c        degradations that stop or pause when they last
  *   work.c          the tasks of the workers
  *   commands.c      what the operator asks
  *   keep.c          notes and snapshots
@@ -18,10 +19,12 @@
 #include "agents/orchestrator/registry.h"
 #include "agents/orchestrator/tasks.h"
 #include "libagent/agent.h"
+#include "libagent/notify.h"
 #include "libagent/queue.h"
 #include "libagent/store.h"
 
 #define ORCH_POSITIONS 64
+#define ORCH_ALARMS    16
 
 enum { NOTE_STATE = 1, NOTE_TASK, NOTE_TASK_DONE, NOTE_STARTS };
 #define KEPT_VERSION 1
@@ -45,6 +48,12 @@ struct orch_starts {
     int64_t at_ns[RESTARTS_KEPT];   /* wall, a ring */
 };
 
+struct orch_alarm {
+    char code[32], cause[16], text[96];     /* code "": free */
+    bool critical;
+    int64_t since_ns, heard_ns;             /* wall */
+};
+
 struct orchestrator {
     struct orch_kept kept;
     struct orch_starts starts;
@@ -52,6 +61,8 @@ struct orchestrator {
     struct tasks tasks;
     struct store *store;
     struct queue *queue;
+    struct notify *notify;              /* NULL: nobody is told */
+    struct orch_alarm alarms[ORCH_ALARMS];
     struct msg_signal_state miner;      /* newest of the signal agent */
     bool miner_known;
     dec_t equity;
@@ -62,6 +73,7 @@ struct orchestrator {
     int64_t started_ns;
     bool latch;
     bool restarting;            /* one of the agents ends again and again */
+    bool alarmed;               /* orch_alarmed */
     int64_t copied_ns;                  /* wall; when the readable copies were written */
     struct loop_timer *timer_state, *timer_look, *timer_health, *timer_queue, *timer_cycle, *timer_scan;
 };
@@ -78,6 +90,10 @@ int  orch_event(struct agent *a, enum machine_event ev, const char *reason);
 /* Tell everybody to close and stop, and stop. */
 void orch_emergency(struct agent *a, const char *cause, const char *text);
 void orch_look(void *arg);
+
+/* alarms.c */
+void orch_on_degraded(struct agent *a, const struct event *e);
+bool orch_alarmed(struct agent *a);     /* one has lasted: acted on, and nothing enters trading */
 
 /* unified.c */
 void orch_publish_state(struct agent *a);
@@ -96,7 +112,6 @@ void orch_fini(struct agent *a);
 size_t orch_counters(struct agent *a, struct sub_counter *ret, size_t max);
 void orch_on_heartbeat(struct agent *a, const struct event *e);
 void orch_on_signal_state(struct agent *a, const struct event *e);
-void orch_on_degraded(struct agent *a, const struct event *e);
 void orch_on_emergency(struct agent *a, const struct event *e);
 void orch_on_account(struct agent *a, const struct event *e);
 void orch_on_opened(struct agent *a, const struct event *e);

@@ -27,6 +27,22 @@ struct mono mono_after_ms(int64_t ms) { return (struct mono){mono_now().ns + ms 
 int64_t mono_left_ms(struct mono deadline) { return (deadline.ns - mono_now().ns) / NS_PER_MS; }
 bool mono_past(struct mono deadline) { return deadline.ns <= mono_now().ns; }
 
+/* ---- libagent/notify.h: what people were told ---- */
+
+static char told[256];
+
+int notify_new(const struct notify_options *n, struct notify **ret)
+{
+    (void)n, (void)ret;
+    return ERR_MISSING;
+}
+void notify_destroy(struct notify **n) { (void)n; }
+void notify_send(struct notify *n, enum severity severity, const char *event, const char *text)
+{
+    (void)n;
+    snprintf(told, sizeof told, "%s %s %s", severity_name(severity), event, text);
+}
+
 /* ---- libagent/store.h, queue.h: a Redis that the test takes up and down ---- */
 
 static struct store_options store_seen;
@@ -426,6 +442,62 @@ START_TEST(an_emergency_ends_by_the_operators_signature_of_this_minute_only)
 }
 END_TEST
 
+static void alarm_for(int64_t ms, enum severity severity, const char *component, const char *code)
+{
+    struct msg_health_degraded m = {.severity = severity, .text = "why"};
+    TEXT_COPY(m.component, component);
+    TEXT_COPY(m.code, code);
+    for (int64_t t = 0; t < ms; t += 1000) {
+        fake_tell(a, orch_on_degraded, AGENT_AUDIT, MSG_HEALTH_DEGRADED, &m);
+        live(1000);
+    }
+}
+
+START_TEST(a_critical_invariant_that_lasts_is_an_emergency)
+{
+    begin();
+    live(1000);
+    alarm_for(3000, SEVERITY_CRITICAL, "invariant", "I-004");
+    live(6000);                                 /* not heard any more: over */
+    alarm_for(3000, SEVERITY_CRITICAL, "invariant", "I-004");
+    ck_assert_str_eq(state(), "TRADING");
+    alarm_for(4000, SEVERITY_CRITICAL, "invariant", "I-004");
+    ck_assert_str_eq(state(), "EMERGENCY_STOP");
+    ck_assert_str_eq(((const struct msg_emergency_stop *)fake_heard(a, MSG_EMERGENCY_STOP, 0))->cause, "INVARIANT");
+    finish();
+}
+END_TEST
+
+START_TEST(a_key_that_the_venue_does_not_take_is_an_emergency)
+{
+    begin();
+    live(1000);
+    alarm_for(7000, SEVERITY_CRITICAL, "exchange", "CREDENTIALS");
+    ck_assert_str_eq(state(), "EMERGENCY_STOP");
+    ck_assert_str_eq(told, "CRITICAL EMERGENCY_STOP CREDENTIALS: why");
+    ck_assert_str_eq(((const struct msg_emergency_stop *)fake_heard(a, MSG_EMERGENCY_STOP, 0))->cause, "CREDENTIALS");
+    finish();
+}
+END_TEST
+
+START_TEST(an_invariant_of_less_weight_pauses_until_the_operator_resumes)
+{
+    begin();
+    live(1000);
+    alarm_for(7000, SEVERITY_HIGH, "exchange", "STREAM_DOWN");  /* no invariant: its agent sees to it */
+    ck_assert_str_eq(state(), "TRADING");
+    alarm_for(7000, SEVERITY_HIGH, "invariant", "I-001");
+    ck_assert_str_eq(state(), "PAUSED");
+    ck_assert_str_eq(told, "HIGH PAUSED I-001: why");
+    ck_assert(!order(VERB_RESUME)->accepted);
+    live(5000);
+    ck_assert_str_eq(state(), "PAUSED");
+    ck_assert(order(VERB_RESUME)->accepted);
+    ck_assert_str_eq(state(), "TRADING");
+    finish();
+}
+END_TEST
+
 /* Stopped in order, the run's end took the emergency with it, and the next start went on trading. */
 START_TEST(an_emergency_outlives_a_kill_and_an_orderly_stop)
 {
@@ -747,6 +819,8 @@ TESTS("orchestrator", trades_when_all_are_ready_and_not_before, one_that_never_c
       stop_leads_to_ready_and_stays_there_over_a_restart, killed_in_trading_it_holds_until_all_are_heard_again,
       the_stop_file_is_an_emergency_and_forbids_to_resume, an_emergency_outlives_a_kill_and_an_orderly_stop,
       an_emergency_ends_by_the_operators_signature_of_this_minute_only,
+      a_critical_invariant_that_lasts_is_an_emergency, a_key_that_the_venue_does_not_take_is_an_emergency,
+      an_invariant_of_less_weight_pauses_until_the_operator_resumes,
       five_restarts_pause_until_the_operator_resumes, restarts_of_different_agents_do_not_add_up,
       a_storm_while_held_is_not_released_by_the_agents_return, a_storm_at_start_keeps_it_out_of_trading,
       ten_restarts_are_an_emergency_told_once, the_largest_limit_can_be_reached, restart_max_0_counts_nothing,
