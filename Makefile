@@ -61,6 +61,7 @@ $(eval $(call archive,agent,$(call objs,libagent)))
 $(eval $(call archive,broker,$(call notmain,broker) $(call notmain,broker/bus) $(call notmain,broker/sniff)))
 $(eval $(call archive,paper,$(call notmain,deploy/paper)))
 $(eval $(call archive,cli,$(call notmain,deploy/cli)))
+$(eval $(call archive,watch,$(call notmain,deploy/watch)))
 $(eval $(call archive,kill,$(call notmain,deploy/kill)))
 define agent_rules
 $(eval $(call archive,agent-$(1),$(call notmain,agents/$(1))))
@@ -94,6 +95,7 @@ TESTS.exchange := $(patsubst %.c,$(B)/%,$(wildcard tests/libagent/exchange/test_
 TESTS.agent    := $(patsubst %.c,$(B)/%,$(wildcard tests/libagent/test_*.c))
 TESTS.broker   := $(patsubst %.c,$(B)/%,$(wildcard tests/broker/test_*.c))
 TESTS.paper    := $(patsubst %.c,$(B)/%,$(wildcard tests/deploy/paper/test_*.c))
+TESTS.watch    := $(patsubst %.c,$(B)/%,$(wildcard tests/deploy/watch/test_*.c))
 TESTS.kill     := $(patsubst %.c,$(B)/%,$(wildcard tests/deploy/kill/test_*.c))
 TESTS.cli      := $(patsubst %.c,$(B)/%,$(wildcard tests/deploy/cli/test_*.c))
 define test_rule
@@ -106,6 +108,7 @@ $(eval $(call test_rule,exchange,$(LINK.exchange),$(LIBS.exchange)))
 $(eval $(call test_rule,agent,$(LINK.agent),$(LIBS.agent)))
 $(eval $(call test_rule,broker,$(B)/libbroker.a $(LINK.agent),$(LIBS.agent)))
 $(eval $(call test_rule,paper,$(B)/libpaper.a $(LINK.agent),$(LIBS.agent)))
+$(eval $(call test_rule,watch,$(B)/libwatch.a $(LINK.proto),$(LIBS.proto)))
 $(eval $(call test_rule,kill,$(B)/libkill.a $(LINK.agent),$(LIBS.agent)))
 $(eval $(call test_rule,cli,$(B)/libcli.a $(B)/libpaper.a $(LINK.agent),$(LIBS.agent)))
 define agent_tests
@@ -114,7 +117,7 @@ $$(eval $$(call test_rule,agent-$(1),$(B)/libagent-$(1).a $(LINK.agent),$(LIBS.a
 endef
 $(foreach a,$(AGENTS),$(eval $(call agent_tests,$(a))))
 TESTS := $(TESTS.proto) $(TESTS.core) $(TESTS.exchange) $(TESTS.agent) $(TESTS.broker) \
-         $(TESTS.paper) $(TESTS.kill) $(TESTS.cli) $(foreach a,$(AGENTS),$(TESTS.agent-$(a)))
+         $(TESTS.paper) $(TESTS.kill) $(TESTS.watch) $(TESTS.cli) $(foreach a,$(AGENTS),$(TESTS.agent-$(a)))
 
 tests: $(TESTS) $(SCENARIO_BINS)
 

@@ -180,7 +180,7 @@ static int write_supervisord(const char *dir, const char *bin, const struct inst
             "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n"
             "\n[supervisorctl]\nserverurl=unix://sock/supervisor.sock\n"
             "\n[eventlistener:watch]\ncommand=%s/enigma-watch log/watch.log\n"
-            "events=PROCESS_STATE_RUNNING,PROCESS_STATE_EXITED\nbuffer_size=1000\npriority=1\nstartsecs=0\n"
+            "events=PROCESS_STATE_RUNNING,PROCESS_STATE_EXITED,PROCESS_STATE_STOPPING,SUPERVISOR_STATE_CHANGE_STOPPING\nbuffer_size=1000\npriority=1\nstartsecs=0\n"
             "startretries=1000000000\nautorestart=true\nstdout_logfile=NONE\nstderr_logfile=NONE\n",
             dir, geteuid() == 0 ? "user=root\n" : "", bin);
     program(f, bin, "redis", 10, "redis-server etc/redis.conf");

@@ -1,6 +1,7 @@
 /* enigma-kill - flattens the account with nothing else alive: no bus, no Redis, no other agent.
  *
- *   enigma-kill [-i DIR] [--config FILE] [--key FILE] [--dry-run] [--yes] [--timeout S] [--reason TEXT]
+ *   enigma-kill [-i DIR] [--config FILE] [--key FILE] [--dry-run] [--yes] [--if-open] [--timeout S]
+ *               [--reason TEXT]
  *
  * Sets the latch (DIR/STOP: the signer signs no entry from then on), cancels all entry orders, closes all
  * positions reduce-only, reads back until flat, prints a table.  Exit: 0 flat, 1 not flat, 2 usage,
@@ -36,7 +37,7 @@ extern char **environ;
 
 struct options {
     const char *instance, *config, *key, *reason;
-    bool dry_run, yes;
+    bool dry_run, yes, if_open;
     int64_t timeout_ms;
 };
 
@@ -57,6 +58,7 @@ static void usage(FILE *f)
                "  --key FILE          the API key (default DIR/etc/keys/paper-account.conf or live-account.conf)\n"
                "  --dry-run           read and show, change nothing\n"
                "  --yes               do not ask\n"
+               "  --if-open           nothing at all, no latch either, when the exchange says that nothing is open\n"
                "  --timeout S         give up after S seconds (default %d)\n"
                "  --reason TEXT       written into the latch\n"
                "exit codes: 0 flat, 1 not flat, 2 usage, 4 configuration or key, 5 no answer, 6 refused\n",
@@ -65,10 +67,11 @@ static void usage(FILE *f)
 
 static int read_options(int argc, char **argv, struct options *o)
 {
-    enum { CONFIG = 1, KEY, DRY, YES, TIMEOUT, REASON, HELP };
+    enum { CONFIG = 1, KEY, DRY, YES, IF_OPEN, TIMEOUT, REASON, HELP };
     static const struct option options[] = {
         {"instance", 1, NULL, 'i'}, {"config", 1, NULL, CONFIG}, {"key", 1, NULL, KEY}, {"dry-run", 0, NULL, DRY},
-        {"yes", 0, NULL, YES}, {"timeout", 1, NULL, TIMEOUT}, {"reason", 1, NULL, REASON}, {"help", 0, NULL, HELP},
+        {"yes", 0, NULL, YES}, {"if-open", 0, NULL, IF_OPEN},
+        {"timeout", 1, NULL, TIMEOUT}, {"reason", 1, NULL, REASON}, {"help", 0, NULL, HELP},
         {NULL, 0, NULL, 0},
     };
     int opt;
@@ -87,6 +90,7 @@ static int read_options(int argc, char **argv, struct options *o)
         case REASON: o->reason = optarg; break;
         case DRY: o->dry_run = true; break;
         case YES: o->yes = true; break;
+        case IF_OPEN: o->if_open = true; break;
         default:
             o->timeout_ms = strtol(optarg, &end, 10) * 1000;
             if (*optarg < '1' || *optarg > '9' || *end != '\0' || o->timeout_ms > 86400000)
@@ -252,10 +256,10 @@ static int report(const struct flatten *f, enum flatten_end end)
     return codes[end];
 }
 
-static int run(const struct options *o, struct exchange *e)
+static int run(const struct options *o, struct exchange *e, bool dry_run)
 {
     static struct flatten f;
-    f = (struct flatten){.call = call, .now_ms = now_ms, .wait_ms = wait_ms, .arg = e, .dry_run = o->dry_run};
+    f = (struct flatten){.call = call, .now_ms = now_ms, .wait_ms = wait_ms, .arg = e, .dry_run = dry_run};
     must(sodium_init() >= 0);
     randombytes_buf(f.salt, sizeof f.salt);
     must(loop_new(&e->loop) == ERR_OK);
@@ -266,6 +270,7 @@ static int run(const struct options *o, struct exchange *e)
     if (venue_new(&v, &e->venue) < 0)
         return bad_config("the HTTP client could not be made");
     int rc = report(&f, flatten_run(&f, o->timeout_ms));
+    fflush(stdout);
     venue_destroy(&e->venue);
     loop_destroy(&e->loop);
     return rc;
@@ -292,13 +297,15 @@ int main(int argc, char **argv)
     /* The latch first, whatever else is missing; but not before somebody said yes. */
     rc = read_config(&o, &e);
     int confirmed = confirm(&o, &e);
+    if (rc == EXIT_FLAT && confirmed == EXIT_FLAT && o.if_open && run(&o, &e, true) == EXIT_FLAT)
+        return EXIT_FLAT;
     if (confirmed == EXIT_FLAT && !o.dry_run)
         set_latch(&o);
     fflush(stdout);
     if (confirmed != EXIT_FLAT)
         rc = rc != EXIT_FLAT ? rc : confirmed;
     if (rc == EXIT_FLAT)
-        rc = run(&o, &e);
+        rc = run(&o, &e, o.dry_run);
     sodium_memzero(&e.key, sizeof e.key);
     return rc;
 }

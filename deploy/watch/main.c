@@ -7,6 +7,8 @@
  * turns supervisord's loop, and again every NUDGE_MS until the process is RUNNING again: one turn
  * reaps, the next one starts.  Measured: 2 to 20 ms from kill to exec.
  *
+ * Beside that it sees to it that positions do not stay alone: gone.h.
+ *
  * Usage:   enigma-watch LOG       the log line goes to the file LOG; standard error is only a bell
  *          enigma-watch --start NAME PROGRAM ARG...     see start.h
  * Input:   events of at most EVENT_MAX bytes; a malformed one ends the program (exit 1), supervisord
@@ -25,6 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "deploy/watch/gone.h"
 #include "deploy/watch/start.h"
 
 #define EVENT_MAX     4096
@@ -41,6 +44,7 @@ struct process {
 
 static struct process processes[PROCESSES_MAX];
 static int log_fd;
+static struct gone gone;
 
 static void say(const char *text)
 {
@@ -161,8 +165,24 @@ static bool on_event(void)
         field(payload, "processname", name, sizeof name) &&
         field(payload, "pid", text, sizeof text))
         watch(name, strtol(text, NULL, 10));
+    if (strcmp(text, "SUPERVISOR_STATE_CHANGE_STOPPING") == 0 ||
+        (strcmp(text, "PROCESS_STATE_STOPPING") == 0 && field(payload, "processname", name, sizeof name) &&
+         strcmp(name, "execution") == 0))
+        gone.armed = false;     /* somebody wants it so */
     say("RESULT 2\nOKREADY\n");
     return true;
+}
+
+static void look_for_signer(void)
+{
+    static int64_t looked_ms;
+    struct timespec ts;
+    clock_gettime(CLOCK_BOOTTIME, &ts);
+    int64_t now = ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000;
+    if (now - looked_ms < GONE_LOOK_MS)
+        return;
+    looked_ms = now;
+    gone_look(&gone, log_fd, now);
 }
 
 static bool turn(void)
@@ -173,11 +193,12 @@ static bool turn(void)
         fds[i + 1] = (struct pollfd){.fd = processes[i].fd, .events = POLLIN};
         waiting = waiting || processes[i].nudges > 0;
     }
-    int n = poll(fds, PROCESSES_MAX + 1, waiting ? NUDGE_MS : -1);
+    int n = poll(fds, PROCESSES_MAX + 1, waiting ? NUDGE_MS : GONE_LOOK_MS);
     if (n < 0)
         return errno == EINTR;
-    if (n == 0)
+    if (n == 0 && waiting)
         nudge();
+    look_for_signer();
     for (size_t i = 0; i < PROCESSES_MAX; i++) {
         if (n == 0 && processes[i].nudges > 0)
             processes[i].nudges--;

@@ -80,6 +80,22 @@ expect 0 kill_it --yes
 ms=$(($(now_ms) - t0))
 open_is 0 || fail "with all stopped it left $(open_now)"
 kill -CONT $stop_all
+rm "$dir/STOP"
+wait_until 60 resumed || fail "not trading after all were stopped: $(enigma resume 2>&1)"
+
+# Execution cannot come back (its journal is locked by somebody else): the watch runs it.
+wait_until 120 some_open || fail "nothing opened a third time"
+manager=$(cat "$dir/sock/supervisord.pid") execution=$(figure agents.execution.pid)
+kill -STOP "$manager"
+kill -9 "$execution"
+wait_until 5 flock -n "$dir/journal/execution/lock" true || fail "the journal is still locked"
+flock "$dir/journal/execution/lock" sleep 300 & holder=$!; remember $holder
+kill -CONT "$manager"
+t0=$(now_ms)
+gone_and_flat() { grep -q execution.gone "$dir/log/watch.log" && grep -qx flat "$dir/log/watch.log" && [ -e "$dir/STOP" ] && open_is 0; }
+wait_until 60 gone_and_flat || fail "execution is gone, and $(open_now) stay open: $(tail -5 "$dir/log/watch.log")"
+gone_ms=$(($(now_ms) - t0))
+pkill -P $holder; kill $holder
 expect 0 enigma down
 nobody_left || fail "left running: $(instance_pids | xargs)"
-echo "enigma-kill: beside trading agents flat; all of us stopped, $before open: flat after $ms ms"
+echo "enigma-kill: beside trading agents flat; all of us stopped, $before open: flat after $ms ms; execution gone: flat after $gone_ms ms"
