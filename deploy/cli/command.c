@@ -1,4 +1,5 @@
 /* command - the switches: pause resume stop flatten close emergency restart; see cli.h */
+#include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -140,6 +141,18 @@ static int sign_resume(struct msg_operator_command *m)
     return EXIT_OK;
 }
 
+/* Nobody answered: the latch needs nobody.  The signer and execution look at the file by themselves. */
+static void set_latch(void)
+{
+    int fd = open("STOP", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    bool ok = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0)
+        close(fd);
+    fprintf(stderr, ok ? "enigma emergency: STOP is set: no entry from now on, and execution, when it lives, closes everything; "
+                         "`enigma-kill` does when it does not\n"
+                       : "enigma emergency: STOP cannot be set either; run `enigma-kill`\n");
+}
+
 int verb_command(struct cli *c, int argc, char **argv)
 {
     struct msg_operator_command m = {.symbol = ""};
@@ -171,6 +184,8 @@ int verb_command(struct cli *c, int argc, char **argv)
     int err = client_ask(bus, AGENT_ORCHESTRATOR, MSG_OPERATOR_COMMAND, &m, MSG_OPERATOR_REPLY, &answer, ANSWER_MS, why);
     if (err < 0) {
         rc = cli_no_answer(argv[0], "the orchestrator", err, why);
+        if (m.verb == VERB_EMERGENCY)
+            set_latch();
     } else if (!answer.accepted) {
         fprintf(stderr, "enigma %s: refused: %s\n", argv[0], answer.text);
         rc = EXIT_REFUSED;

@@ -43,6 +43,22 @@ printf 'rest_url = http://127.0.0.1:1\n' >"$dir/closed.conf"
 expect 5 kill_it --yes --config "$dir/closed.conf" --timeout 2; said "NOT KNOWN"
 rm -rf "$dir"
 
+# Somebody is told.
+python3 -c '
+import http.server, sys
+class Taker(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        open(sys.argv[1] + ".told", "ab").write(self.rfile.read(int(self.headers["Content-Length"])) + b"\n")
+        self.send_response(204)
+        self.end_headers()
+    def log_message(self, *a): pass
+s = http.server.HTTPServer(("127.0.0.1", 0), Taker)
+open(sys.argv[1] + ".port", "w").write(str(s.server_port))
+s.serve_forever()' "$dir" & remember $!
+wait_until 10 test -s "$dir.port" || fail "the webhook did not start"
+export ENIGMA_NOTIFY_WEBHOOK=http://127.0.0.1:$(cat "$dir.port")/hook
+told() { grep -q "\"severity\":\"CRITICAL\",\"event\":\"EMERGENCY_STOP\"" "$dir.told"; }
+
 enigma up --detach --speed 120 >"$dir.up" 2>&1 || { cat "$dir.up"; fail "enigma up"; }
 expect 6 kill_it; not_set "without a confirmation"
 expect 0 kill_it --dry-run --key "$dir/etc/keys/paper-account.conf"; said "dry run: flat"; not_set "by a dry run"
@@ -59,6 +75,7 @@ grep -q "a test" "$dir/STOP" || fail "the reason is not in the latch"
 expect 0 kill_it --yes; said "there already"
 in_emergency() { figure_is state EMERGENCY_STOP; }
 wait_until 20 in_emergency || fail "the orchestrator has not seen the latch"
+wait_until 10 told || fail "the webhook was not told: $(cat "$dir.told")"
 open_is 0 || fail "something was opened after it"
 rm "$dir/STOP"
 resumed() { enigma resume >/dev/null 2>&1; figure_is state TRADING; }
@@ -79,6 +96,10 @@ t0=$(now_ms)
 expect 0 kill_it --yes
 ms=$(($(now_ms) - t0))
 open_is 0 || fail "with all stopped it left $(open_now)"
+rm "$dir/STOP"
+kill -CONT $(pgrep -P "$(cat "$dir/sock/supervisord.pid")" -x enigma-bus)
+expect 5 enigma emergency --yes; said "STOP is set"
+[ -e "$dir/STOP" ] || fail "enigma emergency set no latch while the orchestrator stood still"
 kill -CONT $stop_all
 rm "$dir/STOP"
 wait_until 60 resumed || fail "not trading after all were stopped: $(enigma resume 2>&1)"
