@@ -22,7 +22,7 @@
 #include "libagent/venue.h"
 #include "proto/resume.h"
 
-#define SIGNER_WAIT_MS 500
+#define SIGNER_WAIT_MS 2000        /* a slow disk is no reason to end */
 #define SIGNER_WHY_MAX 160
 #define SIGNER_LOG     "journal/signer.log"
 #define SIGNER_LATCH   "STOP"

@@ -34,12 +34,14 @@ static uint64_t check_of(const struct record *r)
 
 static void fold(struct signlog *l, struct policy *p, const struct record *r)
 {
-    if (r->kind == KIND_USE)
+    if (r->kind == KIND_USE) {
         policy_remember(p, &r->use);
-    else if (r->kind == KIND_STOP)
+    } else if (r->kind == KIND_STOP) {
         l->stopped_ns = r->at_ns;
-    else
+        l->stop_kept = true;
+    } else {
         l->resumed_ns = r->at_ns;
+    }
 }
 
 static bool valid(const struct record *r)
@@ -101,8 +103,9 @@ static bool append(struct signlog *l, struct record *r)
         return false;
     r->magic = MAGIC;
     r->check = check_of(r);
-    l->failed = pwrite(l->fd, r, sizeof *r, (off_t)l->records * SIGNLOG_RECORD) != (ssize_t)sizeof *r ||
-                fdatasync(l->fd) != 0;
+    if (pwrite(l->fd, r, sizeof *r, (off_t)l->records * SIGNLOG_RECORD) != (ssize_t)sizeof *r)
+        return false;           /* a full disk: the next one is written over what is there of it */
+    l->failed = fdatasync(l->fd) != 0;
     l->records += !l->failed;
     return !l->failed;
 }
@@ -115,12 +118,12 @@ bool signlog_use(struct signlog *l, const struct policy_used *u)
 
 bool signlog_stop(struct signlog *l, int64_t now_ns)
 {
-    struct record r = {.kind = KIND_STOP, .at_ns = now_ns};
-    if (signlog_stopped(l))
+    if (signlog_stopped(l) && l->stop_kept)
         return true;
-    l->stopped_ns = now_ns > l->resumed_ns ? now_ns : l->resumed_ns + 1;
-    r.at_ns = l->stopped_ns;
-    return append(l, &r);
+    if (!signlog_stopped(l))
+        l->stopped_ns = now_ns > l->resumed_ns ? now_ns : l->resumed_ns + 1;
+    struct record r = {.kind = KIND_STOP, .at_ns = l->stopped_ns};
+    return l->stop_kept = append(l, &r);
 }
 
 bool signlog_resume(struct signlog *l, int64_t issued_ns)

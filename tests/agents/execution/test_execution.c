@@ -736,6 +736,39 @@ START_TEST(the_stop_file_alone_closes_everything_while_the_bus_is_dead)
 }
 END_TEST
 
+/* on_shutdown: what an orderly end does with positions. */
+static void drain_with(const char *policy)
+{
+    begin();
+    fake_config(a, "on_shutdown", policy);
+    open_position();
+    execution_drain(a);
+    fake_settle();
+}
+
+START_TEST(an_orderly_end_keeps_positions_with_their_stops)
+{
+    drain_with("keep");
+    pass(500);
+    ck_assert(a->drained);
+    ck_assert_int_eq(trade()->pnl.qty, 4);
+    ck_assert_int_eq(fv_count("stop"), 1);
+    end();
+}
+END_TEST
+
+START_TEST(an_orderly_end_that_flattens_waits_until_all_is_closed)
+{
+    drain_with("flatten");
+    ck_assert(!a->drained);
+    ck_assert(fill_exits("100"));
+    pass(1000);
+    ck_assert(a->drained);
+    ck_assert_ptr_null(trade());
+    end();
+}
+END_TEST
+
 START_TEST(nothing_is_entered_after_an_emergency_that_the_orchestrator_did_not_hear)
 {
     begin();
@@ -1057,6 +1090,7 @@ TESTS("execution", volatility_twice_that_of_the_entry_closes_the_position,
       more_than_the_venue_takes_at_once_is_closed_in_slices,
       an_emergency_closes_every_symbol_and_tries_again_until_it_is_done,
       the_stop_file_alone_closes_everything_while_the_bus_is_dead,
+      an_orderly_end_keeps_positions_with_their_stops, an_orderly_end_that_flattens_waits_until_all_is_closed,
       nothing_is_entered_after_an_emergency_that_the_orchestrator_did_not_hear,
       funding_told_by_the_stream_and_the_list_counts_once,
       funding_settled_while_execution_was_down_enters_the_trade_that_ended_then,

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sodium.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -449,7 +450,29 @@ START_TEST(a_torn_last_record_is_cut_and_damage_before_it_stops_entries)
 }
 END_TEST
 
-TESTS("execution signer", the_child_is_confined_and_holds_only_its_sockets_its_log_and_its_directory,
+/* A full disk, as far as this file goes. */
+START_TEST(what_cannot_be_written_down_is_not_signed_and_a_stop_holds_all_the_same)
+{
+    const struct rlimit one = {SIGNLOG_RECORD, RLIM_INFINITY};
+    begin();
+    end_signer();
+    signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &one), 0);
+    begin_signer(0);
+    approve();
+    ck_assert_int_eq(send_entry(), 5);
+    approve();
+    ck_refused("NOT_KEPT");
+    ck_assert_int_eq(send_exit(), 5);
+    ck_assert_int_eq(signer_stop(why), ERR_IO);
+    approve();
+    ck_refused("STOPPED");
+    ck_assert_int_eq(send_exit(), 5);
+    end();
+}
+END_TEST
+
+TESTS("execution signer", what_cannot_be_written_down_is_not_signed_and_a_stop_holds_all_the_same, the_child_is_confined_and_holds_only_its_sockets_its_log_and_its_directory,
       what_was_opened_stays, signs_the_body_that_it_wrote_itself, refuses_what_is_not_what_was_approved,
       repeats_the_hard_limits, an_entry_needs_a_fresh_mark_of_its_symbol_and_an_exit_needs_none,
       the_latch_stops_entries_and_to_remove_it_resumes_nothing, a_latch_that_is_a_directory_or_a_dangling_link_stops,
