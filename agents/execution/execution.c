@@ -13,6 +13,7 @@
 
 #include "agents/execution/exec.h"
 #include "agents/execution/signer.h"
+#include "agents/execution/witness.h"
 
 #define START_MS   50
 #define LOOK_MS    250
@@ -149,6 +150,12 @@ static void on_signer_end(void *arg)
     agent_fail(x->agent, "the signer is gone");
 }
 
+static void on_witness_end(void *arg)
+{
+    struct exec *x = arg;
+    agent_fail(x->agent, "the price witness is gone");
+}
+
 static void on_breaker(void *arg, bool up, const char *why)
 {
     struct exec *x = arg;
@@ -248,6 +255,7 @@ void execution_start(struct agent *a)
     struct loop *l = agent_loop(a);
     doubt(x);
     x->signer_watch = loop_watch_fd(l, signer_fd(), on_signer_end, x);
+    (void)loop_watch_fd(l, witness_fd(), on_witness_end, x);    /* the loop's, to its end */
     x->start_timer = loop_timer_new(l, 0, START_MS, false, on_start_timer, x);
     x->look_timer = loop_timer_new(l, LOOK_MS, LOOK_MS, true, manage_timer, x);
     x->read_timer = loop_timer_new(l, READ_MS, READ_MS, true, reads_timer, x);

@@ -183,6 +183,11 @@ int witness_fork(int *ret)
     return ERR_OK;
 }
 
+int witness_fd(void)
+{
+    return ask_fd;
+}
+
 int witness_open(const char *base_url, const char *const *symbols, size_t n)
 {
     static struct ask a;

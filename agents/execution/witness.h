@@ -23,6 +23,8 @@ struct witness_told {
 
 /* ret: where its messages arrive, a SOCK_SEQPACKET that does not block.  ERR_DOWN. */
 int witness_fork(int *ret);
+/* Readable at its end when the forked process is gone: the parent must go too, nobody starts workers any more. */
+int witness_fd(void);
 /* Where to look; once.  ERR_SIZE, ERR_DOWN. */
 int witness_open(const char *base_url, const char *const *symbols, size_t n);
 

@@ -20,7 +20,12 @@ wait_until 10 test -s "$dir/sock/paper.admin.port" || fail "the paper exchange d
 for a in orchestrator audit data signal optimizer; do start enigma-$a -i "$dir"; done
 export APPROVER_FILE=$dir/counts APPROVER_MOST=1000
 start test-approver -i "$dir"
-start enigma-execution -i "$dir"; execution=$last
+# What the process manager does.
+execution() { while :; do start enigma-execution -i "$dir"; wait $last; [ -e "$dir/over" ] && return; done; }
+execution & keeper=$!; remember $keeper
+child_of() { tr ' ' '\n' <"/proc/$1/task/$1/children" 2>/dev/null | head -1; }
+runs() { execution=$(child_of $keeper); [ -n "$execution" ]; }
+wait_until 5 runs || fail "execution does not run"
 
 said() { grep -q "$1" "$dir/log/enigma-execution.log"; }
 counts() { cut -d' ' -f"$1" "$dir/counts" 2>/dev/null || echo 0; }
@@ -55,5 +60,16 @@ opened=$(counts 2)
 with_command flatten && with_command resume || fail "flatten, resume: $(cat "$dir/log/enigma.log")"
 wait_until 60 at_least 2 $((opened + 1)) || fail "no entry after the witness was killed"
 kill -0 "$execution" || fail "execution ended with its witness"
+
+# Who starts the workers is killed: execution ends with it, is started again, and enters again.
+before=$execution
+kill -9 "$(cut -d' ' -f4 "/proc/$(worker)/stat")"
+again() { runs && [ "$execution" != "$before" ] && [ -n "$(worker)" ]; }
+wait_until 10 again || fail "execution did not end with the process that starts its witness"
+opened=$(counts 2)
+wait_until 20 said '"event":"trade.ready"' || fail "execution is not ready again"
+with_command flatten && with_command resume || fail "flatten, resume: $(cat "$dir/log/enigma.log")"
+wait_until 60 at_least 2 $((opened + 1)) || fail "no entry after execution was started again"
+touch "$dir/over"
 echo "witness: silent: entries refused, flatten worked; killed: another took over; $(counts 2) positions"
 scenario_end

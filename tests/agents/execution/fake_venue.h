@@ -8,6 +8,7 @@
 #define TESTS_AGENTS_EXECUTION_FAKE_VENUE_H
 
 #include "agents/execution/signer.h"
+#include "agents/execution/witness.h"
 #include "libagent/exchange/codec.h"
 #include "libagent/exchange/jw.h"
 #include "libagent/venue.h"
@@ -328,6 +329,7 @@ void venue_stream_subscribe(struct venue_stream *s, const char *topic, bool priv
 }
 
 int signer_fd(void) { return -1; }
+int witness_fd(void) { return -1; }
 void signer_setup(const struct policy_limits *limits, uint32_t uid) { (void)limits, (void)uid; }
 struct confined signer_confined(void) { return (struct confined){1, 1, 1, 1, 1}; }
 int signer_watch(const char *base_url, const char *const *symbols, size_t n)

@@ -29,7 +29,7 @@ static uint8_t risk_secret[TOKEN_SECRET], operator_secret[TOKEN_SECRET];
 static struct policy_limits limits;
 static struct token token;
 static struct entry_request entry;
-static int witness_fd, child_pid;
+static int told_fd, child_pid;
 static uint64_t counter;
 
 static int64_t now_ns(clockid_t clock)
@@ -56,7 +56,7 @@ static void begin_signer(uint32_t uid)
 {
     int fds[2];
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
-    witness_fd = fds[0];
+    told_fd = fds[0];
     ck_assert_int_eq(signer_fork_beside(fds[1]), ERR_OK);
     child_pid = newest_child();
     signer_setup(&limits, uid);
@@ -69,7 +69,7 @@ static void end_signer(void)
     kill(child_pid, SIGKILL);
     ck_assert_int_eq(waitpid(child_pid, NULL, 0), child_pid);
     close(signer_fd());
-    close(witness_fd);
+    close(told_fd);
 }
 
 static void write_text(const char *path, const char *text)
@@ -280,7 +280,7 @@ static void witness_says(const char *symbol, dec_t mark, int64_t age_ns)
     struct witness_told m = {.mark = {.mark = mark, .tick = dec_lit("0.1"), .multiplier = dec_lit("0.001"),
         .max_qty = 100, .max_leverage = 50, .boot_ns = now_ns(CLOCK_BOOTTIME) - age_ns}};
     TEXT_COPY(m.symbol, symbol);
-    ck_assert_int_eq(send(witness_fd, &m, sizeof m, 0), sizeof m);
+    ck_assert_int_eq(send(told_fd, &m, sizeof m, 0), sizeof m);
 }
 
 START_TEST(an_entry_needs_a_fresh_mark_of_its_symbol_and_an_exit_needs_none)
@@ -299,7 +299,7 @@ START_TEST(an_entry_needs_a_fresh_mark_of_its_symbol_and_an_exit_needs_none)
     ck_assert_int_eq(send_exit(), 5);
     witness_says("XBTUSDTM", dec_int(99), 0);
     ck_assert_int_eq(send_entry(), 5);
-    shutdown(witness_fd, SHUT_RDWR);        /* it ends: what it said last is good until it is old */
+    shutdown(told_fd, SHUT_RDWR);        /* it ends: what it said last is good until it is old */
     approve();
     ck_assert_int_eq(send_entry(), 5);
     ck_assert_int_eq(send_exit(), 5);
