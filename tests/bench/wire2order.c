@@ -194,9 +194,10 @@ static int64_t ticks(dec_t px)
 
 static void sign_token(struct msg_risk_approved *m, const uint8_t id[16], const uint8_t signal[16])
 {
-    static uint64_t counter;
+    static uint64_t counter;            /* grows over rounds too: the signer remembers the last one */
     struct timespec boot;
     must(clock_gettime(CLOCK_BOOTTIME, &boot) == 0);
+    counter = counter == 0 ? (uint64_t)m->issued_ns : counter;
     struct token t = {
         .mode = TOKEN_PAPER, .leg = LEG_ENTRY, .side = m->side, .ord_type = ORD_LIMIT, .tif = TOKEN_GTC,
         .key_id = TOKEN_KEY_ID, .max_leverage_x100 = (uint32_t)m->leverage * 100, .qty = m->qty,
