@@ -21,9 +21,17 @@ void entry_write(const struct entry_request *r, struct jw *w)
     jw_decs(w, "price", r->price);
     jw_str(w, "timeInForce", "GTC");
     jw_str(w, "stopPriceType", "TP");
-    jw_decs(w, "triggerStopUpPrice", r->up_px);
-    jw_decs(w, "triggerStopDownPrice", r->down_px);
+    if (dec_sign(r->up_px) != 0)
+        jw_decs(w, "triggerStopUpPrice", r->up_px);
+    if (dec_sign(r->down_px) != 0)
+        jw_decs(w, "triggerStopDownPrice", r->down_px);
     jw_close(w, '}');
+}
+
+static int read_trigger(const json_t *t, const char *key, dec_t *ret)
+{
+    *ret = dec_zero();
+    return json_object_get(t, key) == NULL ? ERR_OK : codec_dec(t, key, ret);
 }
 
 static int read_fields(const json_t *t, struct entry_request *r)
@@ -32,8 +40,8 @@ static int read_fields(const json_t *t, struct entry_request *r)
     if (codec_text(t, "clientOid", &oid) < 0 || codec_text(t, "symbol", &symbol) < 0 ||
         codec_text(t, "side", &side) < 0 || codec_int(t, "leverage", &r->leverage) < 0 ||
         codec_int(t, "size", &r->qty) < 0 || codec_dec(t, "price", &r->price) < 0 ||
-        codec_dec(t, "triggerStopUpPrice", &r->up_px) < 0 ||
-        codec_dec(t, "triggerStopDownPrice", &r->down_px) < 0)
+        read_trigger(t, "triggerStopUpPrice", &r->up_px) < 0 ||
+        read_trigger(t, "triggerStopDownPrice", &r->down_px) < 0)
         return ERR_SYNTAX;
     TEXT_COPY(r->cl_ord_id, oid);
     TEXT_COPY(r->symbol, symbol);

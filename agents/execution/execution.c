@@ -7,6 +7,7 @@
 
 #include "libagent/apikey.h"
 #include "libagent/log.h"
+#include "libagent/trade_config.h"
 #include "proto/err.h"
 #include "proto/text.h"
 #include "proto/tm.h"
@@ -135,12 +136,7 @@ int execution_init(struct agent *a, char why[CONFIG_WHY_MAX])
         snprintf(why, CONFIG_WHY_MAX, "primary_tf %.8s: one of 1m 5m 15m 1h", config_text(c, CFG_primary_tf));
         return ERR_CONFIG;
     }
-    exit_params_default(&x->params);
-    x->params.trailing = config_bool(c, CFG_trailing);
-    x->params.tp1_r = config_dec(c, CFG_tp1_r);
-    x->params.tp2_r = config_dec(c, CFG_tp2_r);
-    x->params.mae_r = config_dec(c, CFG_mae_r);
-    x->params.time_stop_bars = (int32_t)config_int(c, CFG_time_stop_bars);
+    exits_from_config(c, &x->params);
     return ERR_OK;
 }
 

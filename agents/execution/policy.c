@@ -79,7 +79,8 @@ static const char *compare(const struct token *t, const struct entry_request *e,
         return "WRONG_PRICE: not the price of the token";
     if (dec_sign(stop) <= 0 || !equals_ticks(stop, t->stop_ticks, tick))
         return "WRONG_STOP: not the stop of the token";
-    if (dec_sign(target) <= 0 || (t->side == SIDE_BUY ? dec_le(target, e->price) : dec_ge(target, e->price)))
+    if (dec_sign(target) < 0 || (dec_sign(target) > 0 && (t->side == SIDE_BUY ? dec_le(target, e->price)
+                                                                              : dec_ge(target, e->price))))
         return "WRONG_TARGET: the target is not on the winning side";
     if (dec_gt(dec_mul(dec_mul(dec_mul(dec_int(e->qty), multiplier), e->price), dec_scaled(1, 6)),
                dec_int(t->max_notional_e6)))

@@ -82,9 +82,10 @@ static void write_entry(struct exec *x, const struct exec_order *o, struct jw *w
 {
     const struct trade *t = books_trade(&x->books, o->o.symbol);
     bool buy = o->o.side == SIDE_BUY;
+    dec_t target = x->params.tp2 ? t->p.tp2_px : dec_zero();
     struct entry_request r = {
         .side = o->o.side, .leverage = t->p.leverage, .qty = o->o.qty, .price = o->o.price,
-        .up_px = buy ? t->p.tp2_px : o->o.stop_px, .down_px = buy ? o->o.stop_px : t->p.tp2_px,
+        .up_px = buy ? target : o->o.stop_px, .down_px = buy ? o->o.stop_px : target,
     };
     TEXT_COPY(r.cl_ord_id, o->o.cl_ord_id);
     TEXT_COPY(r.symbol, o->o.symbol);

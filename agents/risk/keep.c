@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "libagent/signkey.h"
+#include "libagent/trade_config.h"
 #include "proto/err.h"
 #include "proto/text.h"
 #include "proto/tm.h"
@@ -51,7 +52,7 @@ int risk_init(struct agent *a, char why[CONFIG_WHY_MAX])
     const struct config *c = agent_config(a);
     char hash[20];
     r->agent = a;
-    const char *wrong = limits_from(c, &r->limits);
+    const char *wrong = limits_from_config(c, &r->limits);
     if (wrong != NULL) {
         snprintf(why, CONFIG_WHY_MAX,
                  "the limit %s is out of range or contradicts another; see `enigma config --print`", wrong);

@@ -1,7 +1,6 @@
 /* state - what the modules of this agent share.
  *
  *   books.c      what is known and kept (pure)          market.c  what is seen of the market (pure)
- *   limits.c     configuration -> limits (pure)
  *   decide.c     one signal, one answer                 hear.c    everything else that is heard
  *   keep.c       start, snapshot, notes
  *
@@ -46,8 +45,6 @@ struct risk {
     struct loop_timer *timer;
 };
 
-/* limits.c: NULL, or the name of what is wrong. */
-const char *limits_from(const struct config *c, struct risk_limits *ret);
 
 /* keep.c */
 int  risk_init(struct agent *a, char why[CONFIG_WHY_MAX]);

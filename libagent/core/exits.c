@@ -90,6 +90,7 @@ int exits_update(struct exits *e, const struct exit_params *p, const struct pnl 
     struct exits n = *e;
     int64_t closed = pos->exited_qty - e->p.exited_qty;
     n.p = *pos;
+    n.no_tp1 = !p->tp1;
     n.tp1_asked = closed < e->tp1_asked ? e->tp1_asked - closed : 0;
     if (pos->side == 0)
         return ERR_RANGE;
@@ -137,7 +138,8 @@ bool exits_trail(const struct exits *e, dec_t last, dec_t *ret)
 
 int64_t exits_tp1_qty(const struct exits *e)
 {
-    return e->p.entered_qty / 2 < e->p.qty ? e->p.entered_qty / 2 : e->p.qty;
+    int64_t half = e->no_tp1 ? 0 : e->p.entered_qty / 2;
+    return half < e->p.qty ? half : e->p.qty;
 }
 
 bool exits_time_due(const struct exits *e, const struct exit_params *p, int64_t bar_start_ns, dec_t last)

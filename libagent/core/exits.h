@@ -53,7 +53,8 @@ struct exits {
     int32_t tp1_done;               /* its price was reached */
     int32_t closing;                /* enum exit_reason of the close under way; 0 */
     /* Resting at the venue, which then acts by itself; set by the owner, all 0 at first. */
-    int32_t venue_stop, venue_tp1, venue_tp2, unused;
+    int32_t venue_stop, venue_tp1, venue_tp2;
+    int32_t no_tp1;                 /* the first target is off */
 };
 
 /* Start from the first fill.  `stop` is the initial stop of the approval, atr that of the signal's bar.
@@ -102,7 +103,7 @@ int exits_bar(struct exits *e, const struct exit_params *p, const struct exit_ba
 bool exits_stop_hit(const struct exits *e, dec_t last);
 /* Where trailing wants the stop at `last`: the better of staircase and break-even.  False: no move. */
 bool exits_trail(const struct exits *e, dec_t last, dec_t *ret);
-int64_t exits_tp1_qty(const struct exits *e);                   /* floor(filled / 2) */
+int64_t exits_tp1_qty(const struct exits *e);                   /* floor(filled / 2); 0: the rule is off */
 bool exits_time_due(const struct exits *e, const struct exit_params *p, int64_t bar_start_ns, dec_t last);
 bool exits_volatility_due(const struct exits *e, const struct exit_params *p, double atr);
 bool exits_mae_due(const struct exits *e, const struct exit_params *p, dec_t last);

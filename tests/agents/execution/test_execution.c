@@ -14,6 +14,7 @@ static struct exec *x;
 static struct agent *a;
 static char dir[64];
 static int approvals;
+static const char *off[2];      /* keys of this test, false */
 
 /* ---- the stage ---- */
 
@@ -44,6 +45,8 @@ static void begin_agent(void)
     fv.agent = a;
     fake_config(a, "symbols", "XBTUSDTM ETHUSDTM");
     fake_config(a, "primary_tf", "15m");
+    for (int i = 0; i < 2 && off[i] != NULL; i++)
+        fake_config(a, off[i], "false");
     ck_assert_msg(execution_init(a, why) == ERR_OK, "%s", why);
 }
 
@@ -146,7 +149,7 @@ static void open_position(void)
     ck_assert_ptr_nonnull(trade());
     ck_assert_int_eq(trade()->pnl.qty, 4);
     ck_assert_int_eq(fv_count("stop"), 1);
-    ck_assert_int_eq(fv_count("target"), 2);
+    ck_assert_int_eq(fv_count("target"), x->params.tp1 + x->params.tp2);
 }
 
 static const struct sub_order *said(enum msg type, size_t i)
@@ -521,6 +524,63 @@ START_TEST(paused_the_stop_rises_time_closes_and_flatten_works)
     ck_assert_uint_eq(fake_count(a, MSG_POSITION_CLOSED), 2);
     ck_assert_int_eq(fv_count("stop"), 0);
     end();
+}
+END_TEST
+
+/* What happens to a position with the rule on, and with it off. */
+static void at_12_of_r(void)
+{
+    tick("102.4");
+    pass(500);
+}
+
+static void at_mae(void)
+{
+    tick("97");
+}
+
+static void after_its_time(void)
+{
+    tick("99.9");
+    a->market_ns += (x->params.time_stop_bars + 2) * x->bar_ns;
+    bar((a->market_ns - T0) / x->bar_ns - 1, "100.5", "99.5", false);
+}
+
+static void in_wild_bars(void)
+{
+    tick("100");
+    for (int i = 1; i < 15 && trade()->closing == EXIT_NONE; i++)
+        bar(i, "102", "98.1", false);
+}
+
+START_TEST(each_exit_rule_is_on_or_off_by_configuration)
+{
+    static const struct {
+        const char *key, *also;         /* off together with it */
+        void (*happens)(void);
+        enum exit_reason closes;        /* while it is on */
+    } rules[] = {
+        {"trailing", "tp1", at_12_of_r, EXIT_NONE}, {"tp1", "trailing", at_12_of_r, EXIT_NONE},
+        {"tp2", NULL, at_12_of_r, EXIT_NONE}, {"time_stop", NULL, after_its_time, EXIT_TIME_STOP},
+        {"volatility_stop", NULL, in_wild_bars, EXIT_VOLATILITY_STOP}, {"mae_stop", NULL, at_mae, EXIT_MAE_STOP},
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
+        for (int on = 0; on < 2; on++) {
+            off[0] = on ? rules[i].also : rules[i].key;
+            off[1] = on ? NULL : rules[i].also;
+            begin();
+            candles_ask(x);
+            answer_history(0);
+            open_position();            /* with the targets that are on */
+            rules[i].happens();
+            ck_assert_msg(trade()->closing == (on ? (int32_t)rules[i].closes : EXIT_NONE), "%s %d: %d", rules[i].key, on,
+                          trade()->closing);
+            if (rules[i].also != NULL)  /* each of the two moves the stop */
+                ck_assert_msg(dec_gt(trade()->exits.stop, dec_int(100)) == on, "%s %d", rules[i].key, on);
+            ck_assert_int_eq(fv_count("stop"), 1);      /* the hard stop always */
+            end();
+        }
+    off[0] = off[1] = NULL;
 }
 END_TEST
 
@@ -1083,7 +1143,7 @@ TESTS("execution", volatility_twice_that_of_the_entry_closes_the_position,
       a_partial_fill_without_its_attached_stop_gets_one, what_is_left_of_an_entry_goes_when_the_position_is_closed,
       a_fill_of_the_entry_after_the_close_is_taken_over_and_closed, a_cancel_that_got_lost_is_sent_again,
       the_first_target_moves_the_stop_to_break_even_with_fees, paused_the_stop_rises_time_closes_and_flatten_works,
-      a_new_stop_rests_before_the_old_one_goes,
+      each_exit_rule_is_on_or_off_by_configuration, a_new_stop_rests_before_the_old_one_goes,
       a_stop_that_cannot_be_raised_is_kept_by_execution_itself,
       the_stop_still_moves_after_more_than_a_hundred_moves, a_position_whose_stop_cannot_be_placed_is_closed,
       an_outage_uses_up_no_numbers_and_does_not_close, a_close_goes_by_ioc_and_falls_to_market_reduce_only,

@@ -196,6 +196,8 @@ REFUSES(refuses_another_symbol, TEXT_COPY(entry.symbol, "ETHUSDTM"), "WRONG_SYMB
 REFUSES(refuses_one_tick_more, entry.price = dec_lit("100.1"), "WRONG_PRICE")
 REFUSES(refuses_another_stop, entry.down_px = dec_lit("97.9"), "WRONG_STOP")
 REFUSES(refuses_a_target_on_the_losing_side, entry.up_px = dec_int(99), "WRONG_TARGET")
+REFUSES(refuses_a_negative_target, entry.up_px = dec_int(-1), "WRONG_TARGET")
+REFUSES(refuses_an_entry_without_a_stop, entry.down_px = dec_zero(), "WRONG_STOP")
 REFUSES(refuses_more_leverage, entry.leverage = 6, "WRONG_LEVERAGE")
 REFUSES(refuses_another_order_id, entry.cl_ord_id[31] = '2', "WRONG_ID")
 REFUSES(refuses_more_notional_than_allowed, token.max_notional_e6 = 399999, "WRONG_NOTIONAL")
@@ -218,6 +220,22 @@ REFUSES(refuses_a_value_above_the_hard_limit, policy.limits.max_notional = dec_l
 REFUSES(refuses_a_tick_that_the_witness_does_not_confirm, mark.tick = dec_lit("0.01"), "WRONG_PRICE")
 REFUSES(refuses_when_the_use_cannot_be_kept, policy.keep = cannot_keep, "NOT_KEPT")
 REFUSES(refuses_a_counter_that_does_not_grow, policy.last_counter = 5, "REPLAYED")
+
+START_TEST(signs_an_entry_whose_second_target_is_off)
+{
+    struct entry_request got;
+    struct jw w;
+    fresh();
+    entry.up_px = dec_zero();
+    ck_assert_int_eq(check_entry(), ERR_OK);
+    jw_init(&w);
+    entry_write(&entry, &w);
+    ck_assert_ptr_null(strstr(w.buf, "triggerStopUpPrice"));
+    ck_assert_int_eq(entry_read(w.buf, w.len, &got), ERR_OK);
+    ck_assert(dec_eq(got.up_px, dec_zero()) && dec_eq(got.down_px, entry.down_px));
+    jw_fini(&w);
+}
+END_TEST
 
 static int check(const char *method, const char *target, const char *body)
 {
@@ -271,7 +289,8 @@ END_TEST
 
 TESTS("execution policy", signs_the_entry_that_was_approved_and_no_other_body_with_its_token, refuses_another_size,
       refuses_another_side, refuses_another_symbol, refuses_one_tick_more, refuses_another_stop,
-      refuses_a_target_on_the_losing_side, refuses_more_leverage, refuses_another_order_id,
+      refuses_a_target_on_the_losing_side, refuses_a_negative_target, refuses_an_entry_without_a_stop,
+      signs_an_entry_whose_second_target_is_off, refuses_more_leverage, refuses_another_order_id,
       refuses_more_notional_than_allowed, refuses_an_expired_token, refuses_a_token_expired_since_boot,
       refuses_a_token_from_the_future, refuses_a_token_older_than_the_signer, refuses_another_account,
       refuses_another_mode, refuses_another_boot, refuses_another_key, refuses_everything_while_stopped,

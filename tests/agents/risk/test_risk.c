@@ -9,6 +9,7 @@
 
 #include "agents/risk/state.h"
 #include "libagent/signkey.h"
+#include "libagent/trade_config.h"
 #include "proto/text.h"
 #include "proto/tm.h"
 
@@ -523,7 +524,7 @@ START_TEST(limits_are_the_configuration_in_fractions)
     struct agent *x = fake_new(NULL);
     fake_config(x, "max_position_pct", "3");
     fake_config(x, "top_n", "5");
-    ck_assert_ptr_null(limits_from(x->config, &l));
+    ck_assert_ptr_null(limits_from_config(x->config, &l));
     ck_assert(dec_eq(l.max_position, dec_lit("0.03")));
     ck_assert(dec_eq(l.position_margin, dec_lit("0.005")));
     ck_assert(dec_eq(l.max_slippage, dec_lit("0.002")));
@@ -532,7 +533,7 @@ START_TEST(limits_are_the_configuration_in_fractions)
     ck_assert(dec_eq(l.min_g, dec_lit("0.35")));
     ck_assert_int_eq(l.top_n, 5);
     fake_config(x, "max_position_pct", "50");   /* of one above that of all */
-    ck_assert_str_eq(limits_from(x->config, &l), "max_position");
+    ck_assert_str_eq(limits_from_config(x->config, &l), "max_position");
     fake_destroy(x);
 }
 END_TEST
@@ -601,7 +602,7 @@ START_TEST(the_seeds_literal_figures_at_50x_are_refused_as_a_configuration)
     fake_config(a, "target_roi_pct", "2.0");
     fake_config(a, "max_leverage", "100");
     fake_config(a, "leverage", "50");
-    ck_assert_ptr_null(limits_from(a->config, &r->limits));
+    ck_assert_ptr_null(limits_from_config(a->config, &r->limits));
     r->leverage = (int32_t)config_int(a->config, CFG_leverage);
     struct msg_signal_generated m = signal_of("AAAUSDTM", 1);
     m.atr_day = 0.003;
@@ -693,13 +694,13 @@ START_TEST(hours_interval_and_positions_of_a_strategy_are_configured)
                                         "0900-16:000", "09:00-09:00", "x"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         fake_config(a, "entry_hours", wrong[i]);
-        ck_assert_msg(limits_from(a->config, &l) != NULL && strcmp(limits_from(a->config, &l), "entry_hours") == 0, "%s",
+        ck_assert_msg(limits_from_config(a->config, &l) != NULL && strcmp(limits_from_config(a->config, &l), "entry_hours") == 0, "%s",
                       wrong[i]);
     }
     fake_config(a, "entry_hours", "22:15-24:00");       /* T0 is 22:00 */
     fake_config(a, "min_interval_s", "3600");
     fake_config(a, "max_strategy_positions", "1");
-    ck_assert_ptr_null(limits_from(a->config, &r->limits));
+    ck_assert_ptr_null(limits_from_config(a->config, &r->limits));
     ck_assert_str_eq(ask_for("AAAUSDTM", 1), "MARKET_HOURS");
     a->market_ns = T0 + 15 * NS_PER_MIN;
     lose(a, 1);                                         /* DDDUSDTM was entered at T0 - 1 min */
@@ -727,7 +728,7 @@ START_TEST(the_lighthouse_asks_for_more_only_when_enabled_and_one_lighthouse_has
     setup();
     fake_config(a, "max_cluster_positions", "5");
     fake_config(a, "top_n", "5");
-    ck_assert_ptr_null(limits_from(a->config, &r->limits));
+    ck_assert_ptr_null(limits_from_config(a->config, &r->limits));
     ck_assert_str_eq(ask_for("AAAUSDTM", 1), "OK");
     const int64_t usual = approved()->qty;
     tell_lighthouse(true);
@@ -738,7 +739,7 @@ START_TEST(the_lighthouse_asks_for_more_only_when_enabled_and_one_lighthouse_has
     tell_lighthouse(false);
     fake_config(a, "lighthouse_multiplier", "true");
     fake_config(a, "lighthouse_burst_pct", "1");
-    ck_assert_ptr_null(limits_from(a->config, &r->limits));
+    ck_assert_ptr_null(limits_from_config(a->config, &r->limits));
     tell_lighthouse(true);
     const dec_t available = r->books.account.available;
     m = signal_of("CCCUSDTM", 3);

@@ -192,6 +192,50 @@ START_TEST(a_bar_closes_by_time_and_volatility_at_its_close_and_bad_ones_change_
 }
 END_TEST
 
+/* Each rule alone, all others off: by ticks and by bars, on both sides. */
+START_TEST(each_rule_acts_while_it_is_on_and_only_then)
+{
+    static const struct {
+        enum exit_reason why;
+        int move, bar;              /* last price: 1000 + move, in the position's favour */
+        double atr;
+        bool resting;               /* the stop rests at the venue */
+    } rules[] = {
+        {EXIT_STOP_LOSS, -10, 0, 0, false},     {EXIT_TRAILING_STOP, 13, 0, 0, false},
+        {EXIT_TAKE_PROFIT_1, 12, 0, 0, false},  {EXIT_TAKE_PROFIT_2, 20, 0, 0, false},
+        {EXIT_TIME_STOP, -1, 16, 0, false},     {EXIT_VOLATILITY_STOP, 1, 1, 10, false},
+        {EXIT_MAE_STOP, -15, 0, 0, true},
+    };
+    enum { RULES = sizeof rules / sizeof rules[0] };
+    for (int k = 0; k < 4 * RULES; k++) {
+        const int i = k / 4, s = k % 2 ? 1 : -1;
+        for (int on = 0; on < 2; on++) {
+            start(s, 4);
+            bool *const switches[RULES] = {&params.hard_stop, &params.trailing, &params.tp1, &params.tp2,
+                                           &params.time_stop, &params.volatility, &params.mae};
+            for (int j = 0; j < RULES; j++)
+                *switches[j] = j == i && on;
+            ck_assert_int_eq(exits_update(&e, &params, &pos), 0);
+            ck_assert_int_eq(exits_tp1_qty(&e), params.tp1 ? 2 : 0);
+            e.venue_stop = rules[i].resting;
+            const dec_t to = dec_int(1000 + s * rules[i].move);
+            const struct exit_bar b = {dec_int(1000), dec_max(to, dec_int(1000)), dec_min(to, dec_int(1000)), to,
+                                       rules[i].bar * BAR, rules[i].atr};
+            const int n = k % 4 < 2 ? at(to, rules[i].bar, rules[i].atr) : exits_bar(&e, &params, &b, out);
+            ck_assert_msg((n > 0) == (on == 1), "rule %d, side %d, %s: %d actions", i, s, on ? "on" : "off", n);
+            bool seen = !on;
+            for (int j = 0; j < n; j++)
+                seen = seen || out[j].reason == rules[i].why;
+            ck_assert_msg(seen, "rule %d", i);
+        }
+    }
+    start(1, 4);
+    params.volatility_factor = 3;
+    ck_assert_int_eq(at(dec_int(1001), 1, 14.9), 0);
+    ck_assert(at(dec_int(1001), 1, 15) == 1 && out[0].reason == EXIT_VOLATILITY_STOP);
+}
+END_TEST
+
 START_TEST(names_are_those_of_the_table)
 {
     ck_assert_str_eq(exit_reason_name(EXIT_STOP_LOSS), "STOP_LOSS");
@@ -319,7 +363,8 @@ TESTS("exits", hard_stop_closes_everything_once_until_reopened,
       in_a_bar_the_best_price_raises_the_stop_and_the_close_may_hit_it,
       in_a_bar_targets_are_filled_at_their_prices_or_at_a_better_open,
       in_a_bar_without_a_stop_the_excursion_closes_where_it_is_reached,
-      a_bar_closes_by_time_and_volatility_at_its_close_and_bad_ones_change_nothing, names_are_those_of_the_table,
+      a_bar_closes_by_time_and_volatility_at_its_close_and_bad_ones_change_nothing,
+      each_rule_acts_while_it_is_on_and_only_then, names_are_those_of_the_table,
       positions_that_cannot_be_managed_are_refused, funding_paid_moves_the_break_even,
       a_literal_staircase_replaces_the_shares, what_rests_at_the_venue_is_left_to_it,
       a_close_leaves_out_what_the_first_target_already_asked_for,

@@ -1,9 +1,8 @@
-/* limits - percent of the configuration to fractions of the core; the only place where they meet */
+/* trade_config - see trade_config.h */
 #include <string.h>
 
+#include "libagent/trade_config.h"
 #include "proto/tm.h"
-
-#include "agents/risk/state.h"
 
 #define MARKET_TTL_MS 3000      /* an older book or mark is no ground for an entry */
 
@@ -38,7 +37,7 @@ static bool entry_hours(const char *text, struct risk_limits *l)
            l->hours_from != l->hours_to;
 }
 
-const char *limits_from(const struct config *c, struct risk_limits *l)
+const char *limits_from_config(const struct config *c, struct risk_limits *l)
 {
     risk_limits_default(l);
     l->trading_capital = config_dec(c, CFG_trading_capital);
@@ -74,4 +73,20 @@ const char *limits_from(const struct config *c, struct risk_limits *l)
     l->stop_roi = config_dec(c, CFG_stop_roi_pct);
     l->target_roi = config_dec(c, CFG_target_roi_pct);
     return entry_hours(config_text(c, CFG_entry_hours), l) ? risk_limits_wrong(l) : "entry_hours";
+}
+
+void exits_from_config(const struct config *c, struct exit_params *p)
+{
+    exit_params_default(p);
+    p->trailing = config_bool(c, CFG_trailing);
+    p->tp1 = config_bool(c, CFG_tp1);
+    p->tp2 = config_bool(c, CFG_tp2);
+    p->time_stop = config_bool(c, CFG_time_stop);
+    p->volatility = config_bool(c, CFG_volatility_stop);
+    p->mae = config_bool(c, CFG_mae_stop);
+    p->tp1_r = config_dec(c, CFG_tp1_r);
+    p->tp2_r = config_dec(c, CFG_tp2_r);
+    p->mae_r = config_dec(c, CFG_mae_r);
+    p->volatility_factor = config_dbl(c, CFG_volatility_factor);
+    p->time_stop_bars = (int32_t)config_int(c, CFG_time_stop_bars);
 }
