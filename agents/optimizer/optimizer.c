@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "libagent/log.h"
+#include "libagent/trade_config.h"
 #include "proto/err.h"
 #include "proto/text.h"
 #include "proto/tm.h"
@@ -72,32 +73,40 @@ static const struct msg_market_contract *contract_of(const struct optimizer *o, 
     return NULL;
 }
 
-static bool make_setup(const struct optimizer *o, const char *symbol, struct backtest_setup *s,
-                       struct backtest_symbol *y)
+static int make_setup(const struct config *c, struct backtest_setup *s, char why[CONFIG_WHY_MAX])
 {
-    const struct config *c = agent_config(o->agent);
-    const struct msg_market_contract *m = contract_of(o, symbol);
+    struct chosen_strategies chosen;
+    int err = strategies_from_config(c, &chosen, why);
+    if (err < 0)
+        return err;
     backtest_setup_default(s);
+    const char *wrong = limits_from_config(c, &s->limits);
+    if (wrong != NULL) {
+        snprintf(why, CONFIG_WHY_MAX, "the limit %s is out of range or contradicts another", wrong);
+        return ERR_CONFIG;
+    }
     s->account = false;         /* of the rule: the bars come symbol by symbol */
-    if (m == NULL || tf_parse(config_text(c, CFG_primary_tf), &s->primary_ns) < 0 ||
-        tf_parse(config_text(c, CFG_confirm_tf), &s->confirm_ns) < 0)
-        return false;
-    s->score.min_score = (int32_t)config_int(c, CFG_signal_min_score);
-    s->score.min_combined = config_dbl(c, CFG_signal_min_combined);
-    s->score.min_confidence = config_dbl(c, CFG_signal_min_confidence);
-    s->exits.trailing = config_bool(c, CFG_trailing);
-    s->exits.tp1_r = config_dec(c, CFG_tp1_r);
-    s->exits.tp2_r = config_dec(c, CFG_tp2_r);
-    s->exits.mae_r = config_dec(c, CFG_mae_r);
-    s->exits.time_stop_bars = (int32_t)config_int(c, CFG_time_stop_bars);
-    y->name = symbol;
-    y->contract = (struct contract_terms){
-        .multiplier = m->multiplier, .tick = m->tick, .maker_fee = m->maker_fee, .taker_fee = m->taker_fee,
-        .lfr = m->taker_fee, .lot = 1, .max_qty = 0, .tier_count = 1,
-        .tier = {{.max_notional = dec_zero(), .mmr = m->maintenance, .max_leverage = (int32_t)m->max_leverage}},
-    };
-    s->limits.stop_atr = config_dec(c, CFG_stop_atr);
+    s->strategies = chosen.strategies;
+    s->features = chosen.features;
     s->leverage = (int32_t)config_int(c, CFG_leverage);
+    exits_from_config(c, &s->exits);
+    return ERR_OK;
+}
+
+static bool make_symbol(const struct optimizer *o, const char *name, struct backtest_symbol *y)
+{
+    const struct msg_market_contract *m = contract_of(o, name);
+    if (m == NULL)
+        return false;
+    *y = (struct backtest_symbol){
+        .name = name, .bars = o->bars, .n = o->n_bars, .confirm = o->confirm, .n_confirm = o->n_confirm,
+        .rules = o->rules,
+        .contract = {
+            .multiplier = m->multiplier, .tick = m->tick, .maker_fee = m->maker_fee, .taker_fee = m->taker_fee,
+            .lfr = m->taker_fee, .lot = 1, .max_qty = 0, .tier_count = 1,
+            .tier = {{.max_notional = dec_zero(), .mmr = m->maintenance, .max_leverage = (int32_t)m->max_leverage}},
+        },
+    };
     return true;
 }
 
@@ -148,19 +157,14 @@ static void next_symbol(struct optimizer *o)
 static void run_symbol(struct optimizer *o)
 {
     const char *words[CONFIG_LIST_MAX];
-    static struct backtest_setup setup;
     static struct backtest test;            /* large */
     static struct backtest_symbol y;
     symbols(o, words);
-    if (o->n_bars > 0 && make_setup(o, words[o->symbol], &setup, &y)) {
-        y.bars = o->bars;
-        y.n = o->n_bars;
-        y.confirm = o->confirm;
-        y.n_confirm = o->n_confirm;
+    if (o->n_bars > 0 && make_symbol(o, words[o->symbol], &y)) {
         test.result = o->result;
-        backtest_run(&test, &setup, &y, 1);
+        backtest_run(&test, &o->setup, &y, 1);
         o->result = test.result;
-        int64_t first = o->bars[0].candle.start_ns, last = o->bars[o->n_bars - 1].candle.start_ns + setup.primary_ns;
+        int64_t first = o->bars[0].candle.start_ns, last = o->bars[o->n_bars - 1].candle.start_ns + o->setup.strategies.tf_ns;
         o->from_ns = o->from_ns == 0 || first < o->from_ns ? first : o->from_ns;
         o->to_ns = last > o->to_ns ? last : o->to_ns;
     }
@@ -277,11 +281,14 @@ void opt_on_contract(struct agent *a, const struct event *e)
 int opt_init(struct agent *a, char why[CONFIG_WHY_MAX])
 {
     struct optimizer *o = agent_state(a);
-    (void)why;
     o->agent = a;
+    int err = make_setup(agent_config(a), &o->setup, why);
+    if (err < 0)
+        return err;
+    o->rules = malloc(strategies_size(&o->setup.strategies));
     o->bars = calloc(OPT_BARS_MAX, sizeof *o->bars);
     o->confirm = calloc(OPT_BARS_MAX, sizeof *o->confirm);
-    must(o->bars != NULL && o->confirm != NULL);
+    must(o->rules != NULL && o->bars != NULL && o->confirm != NULL);
     return ERR_OK;
 }
 
@@ -301,6 +308,7 @@ void opt_fini(struct agent *a)
     struct optimizer *o = agent_state(a);
     store_close(&o->store);
     queue_destroy(&o->queue);
+    free(o->rules);
     free(o->bars);
     free(o->confirm);
 }

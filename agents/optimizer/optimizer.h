@@ -6,6 +6,7 @@
 #include "libagent/core/backtest.h"
 #include "libagent/queue.h"
 #include "libagent/store.h"
+#include "libagent/strategies_config.h"
 
 #define OPT_BARS_MAX 4096
 
@@ -18,6 +19,9 @@ struct optimizer {
     bool taking, working;
     struct queue_task task;             /* payload not kept */
     char kind[32];
+    /* of the configuration; of a probe, which is no rule to be tested, the score that runs along */
+    struct backtest_setup setup;
+    struct strategies_state *rules;
     /* the backtest under way */
     size_t symbol;                      /* index into the configured symbols */
     int leg;                            /* 0: confirm bars, 1: primary bars */

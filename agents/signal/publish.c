@@ -217,52 +217,35 @@ static void count(struct msg_signal_state *m, const char *symbol, const char *ga
 }
 
 /* All symbols' bars of one strategy, by what its rule said. */
-static int sum_gates(const struct signals *s, int which, struct strategies_gate ret[STRATEGIES_GATES_MAX])
+static void sum_gates(const struct signals *s, int which, struct strategies_gate ret[STRATEGIES_GATES_MAX])
 {
-    int n = 0;
+    memset(ret, 0, STRATEGIES_GATES_MAX * sizeof ret[0]);
     for (int i = 0; i < s->n_symbols; i++)
-        for (int k = 0; k < STRATEGIES_GATES_MAX; k++) {
-            const struct strategies_gate *g = &s->symbols[i].rules->funnel[which][k];
-            int at = 0;
-            while (at < n && strcmp(ret[at].why, g->why) != 0)
-                at++;
-            if (g->bars == 0 || at == STRATEGIES_GATES_MAX)
-                continue;
-            if (at == n)
-                ret[n++] = (struct strategies_gate){.bars = 0};
-            memcpy(ret[at].why, g->why, sizeof g->why);
-            ret[at].bars += g->bars;
-        }
-    return n;
+        strategies_funnel_add(s->symbols[i].rules, which, ret);
 }
 
-/* "BELOW_SCORE"; "orb.INSIDE" where several strategies run. */
-static void gate_name(const struct signals *s, int which, const struct strategies_gate *g, char name[40])
+/* Each gate by its full name. */
+static void count_gates(const struct signals *s, int which, const struct strategies_gate g[STRATEGIES_GATES_MAX],
+                        const char *symbol, struct msg_signal_state *m)
 {
-    const char *strategy = s->chosen.strategies.of[which].def->name;
-    bool several = s->chosen.strategies.n > 1;
-    snprintf(name, 40, "%.16s%s%.15s", several ? strategy : "", several ? "." : "", g->why);
+    char name[STRATEGIES_GATE_NAME];
+    for (int k = 0; k < STRATEGIES_GATES_MAX; k++) {
+        strategies_gate_name(&s->chosen.strategies, which, &g[k], name);
+        count(m, symbol, name, g[k].bars);
+    }
 }
 
 /* The sums first; of the single symbols as many as there is room for. */
 static void fill_funnel(const struct signals *s, struct msg_signal_state *m)
 {
     struct strategies_gate sums[STRATEGIES_GATES_MAX];
-    char name[40];
     for (int i = 0; i < s->chosen.strategies.n; i++) {
-        int n = sum_gates(s, i, sums);
-        for (int k = 0; k < n; k++) {
-            gate_name(s, i, &sums[k], name);
-            count(m, "", name, sums[k].bars);
-        }
+        sum_gates(s, i, sums);
+        count_gates(s, i, sums, "", m);
     }
     for (int y = 0; y < s->n_symbols; y++)
         for (int i = 0; i < s->chosen.strategies.n; i++)
-            for (int k = 0; k < STRATEGIES_GATES_MAX; k++) {
-                const struct strategies_gate *g = &s->symbols[y].rules->funnel[i][k];
-                gate_name(s, i, g, name);
-                count(m, s->symbols[y].name, name, g->bars);
-            }
+            count_gates(s, i, s->symbols[y].rules->funnel[i], s->symbols[y].name, m);
 }
 
 static void publish_state(struct signals *s, int64_t market_ns)
@@ -344,10 +327,10 @@ size_t signals_counters(struct agent *a, struct sub_counter *ret, size_t max)
     }
     for (int i = 0; i < s->chosen.strategies.n; i++) {
         struct strategies_gate sums[STRATEGIES_GATES_MAX];
-        int gates = sum_gates(s, i, sums);
-        for (int k = 0; k < gates && n < max; k++, n++) {
-            char name[40];
-            gate_name(s, i, &sums[k], name);
+        sum_gates(s, i, sums);
+        for (int k = 0; k < STRATEGIES_GATES_MAX && sums[k].bars > 0 && n < max; k++, n++) {
+            char name[STRATEGIES_GATE_NAME];
+            strategies_gate_name(&s->chosen.strategies, i, &sums[k], name);
             TEXT_COPY(ret[n].name, name);
             ret[n].count = sums[k].bars;
         }

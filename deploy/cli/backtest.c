@@ -12,6 +12,8 @@
 
 #include "libagent/candle_file.h"
 #include "libagent/core/backtest.h"
+#include "libagent/strategies_config.h"
+#include "libagent/trade_config.h"
 #include "proto/err.h"
 #include "proto/tm.h"
 
@@ -26,6 +28,7 @@ struct study {
     struct backtest_symbol symbol[CONTRACTS_MAX];
     struct backtest_bar *bars[CONTRACTS_MAX];
     struct backtest_funding *funding[CONTRACTS_MAX];
+    struct config *config;
     struct record record;
     struct metric metrics[METRIC_ID_COUNT];
     int n;
@@ -44,13 +47,12 @@ static int help(void)
            "  FILE: ts_ms,open,high,low,close,volume, plain or gzip, of a timeframe that divides the primary one;\n"
            "  finer bars are the path along which exits are decided.  Contracts are those of the paper exchange.\n"
            "  FUNDING: ts_ms,rate; without it 0.01 %% each eight hours, the rate's interest.\n\n"
-           "  --primary TF     15m    timeframe of the signals\n"
-           "  --confirm TF     1h     timeframe that confirms, made from the same bars\n"
+           "  Strategies, ranking, limits and exits are those of the configuration; without a file its defaults, but\n"
+           "  15 m and 1 h bars and a time stop of 16 of them.\n\n"
+           "  --config FILE           an instance's configuration\n"
+           "  --KEY VALUE             any key of it (docs/CONFIG.md): --primary-tf 5m --strategy 'score orb' --tp1 false\n"
            "  --balance N      10000  equity at the start, USDT\n"
-           "  --leverage N     5      requested; every limit can only lower it\n"
-           "  --min-score N    50     least |score| that fires\n"
            "  --level-gap BP   0.08   distance of the book's levels, at least a tick; entries rest at the ninth\n"
-           "  --order-time S   60     an entry that rests longer is cancelled; at least one bar of the file\n"
            "  --latency MS     0      from the close that decided to the book\n"
            "  --at-close              measure exits alone: each signal of a symbol without a position is taken at\n"
            "                          its close, one size, no account, no risk\n"
@@ -199,11 +201,12 @@ static int load(struct study *x, const char *argument)
 
 static void coarsen(struct study *x)
 {
-    if (!x->coarse || x->setup.path_ns >= x->setup.primary_ns || x->setup.primary_ns % x->setup.path_ns != 0)
+    const int64_t primary_ns = x->setup.strategies.tf_ns;
+    if (!x->coarse || x->setup.path_ns >= primary_ns || primary_ns % x->setup.path_ns != 0)
         return;
     for (int i = 0; i < x->n; i++)
-        x->symbol[i].n = make_coarse(x->bars[i], x->symbol[i].n, x->setup.primary_ns);
-    x->setup.path_ns = x->setup.primary_ns;
+        x->symbol[i].n = make_coarse(x->bars[i], x->symbol[i].n, primary_ns);
+    x->setup.path_ns = primary_ns;
 }
 
 /* ---- figures ---- */
@@ -211,7 +214,7 @@ static void coarsen(struct study *x)
 /* Days on which it could trade: warm-up left out. */
 static double days_of(const struct study *x, const struct backtest_symbol *y)
 {
-    return (double)(y->score.bars - y->score.funnel[SCORE_NOT_READY]) * (double)x->setup.primary_ns / (double)NS_PER_DAY;
+    return (double)y->result.judged * (double)x->setup.strategies.tf_ns / (double)NS_PER_DAY;
 }
 
 static double per(double a, double b)
@@ -247,25 +250,53 @@ static const char *why_never(enum risk_reason r)
     }
 }
 
+/* The gates of one strategy: first all that the score strategy has, so that one that refused nobody is seen. */
+static void gates_of(const struct study *x, int which, struct strategies_gate ret[STRATEGIES_GATES_MAX])
+{
+    memset(ret, 0, STRATEGIES_GATES_MAX * sizeof ret[0]);
+    int n = 0;
+    for (int v = 0; x->setup.strategies.of[which].def == &strategy_def_score && v < SCORE_VERDICT_COUNT; v++)
+        if (v != SCORE_WARM_UP)
+            snprintf(ret[n++].why, sizeof ret[0].why, "%s", score_verdict_name((enum score_verdict)v));
+    for (int i = 0; i < x->n; i++)
+        strategies_funnel_add(x->symbol[i].rules, which, ret);
+}
+
+static int64_t bars_at(const struct backtest_symbol *y, int which, const struct strategies_gate *g)
+{
+    for (int k = 0; k < STRATEGIES_GATES_MAX; k++)
+        if (strcmp(y->rules->funnel[which][k].why, g->why) == 0)
+            return y->rules->funnel[which][k].bars;
+    return 0;
+}
+
+static void print_gates(const struct study *x, int which)
+{
+    struct strategies_gate g[STRATEGIES_GATES_MAX];
+    char name[STRATEGIES_GATE_NAME];
+    gates_of(x, which, g);
+    for (int k = 0; k < STRATEGIES_GATES_MAX && g[k].why[0] != '\0'; k++) {
+        strategies_gate_name(&x->setup.strategies, which, &g[k], name);
+        printf("  bars %-23s", name);
+        for (int i = 0; i < x->n; i++)
+            printf(" %10lld", (long long)bars_at(&x->symbol[i], which, &g[k]));
+        printf(" %10lld", (long long)g[k].bars);
+        if (g[k].bars == 0)
+            printf("   refused none: %s", strcmp(g[k].why, "SPREAD") == 0 ? "microstructure is off: risk's SPREAD gate holds"
+                                                                     : "did not happen in this market");
+        printf("\n");
+    }
+}
+
 static void print_funnel(const struct study *x)
 {
     const struct backtest_result *all = &x->test.result;
-    int64_t bars[SCORE_VERDICT_COUNT] = {0}, sum = 0;
     printf("\nfunnel                        ");
     for (int i = 0; i < x->n; i++)
         printf(" %10s", x->symbol[i].name);
     printf("        all\n");
-    for (int v = 0; v < SCORE_VERDICT_COUNT; v++) {
-        if (v == SCORE_WARM_UP)
-            continue;
-        printf("  bars %-23s", v == SCORE_FIRED ? "FIRED" : score_verdict_name((enum score_verdict)v));
-        for (int i = 0; i < x->n; i++) {
-            printf(" %10lld", (long long)x->symbol[i].score.funnel[v]);
-            bars[v] += x->symbol[i].score.funnel[v];
-        }
-        printf(" %10lld%s\n", (long long)bars[v], v == SCORE_SPREAD ? "   microstructure is off: risk's SPREAD gate holds" : "");
-        sum += bars[v];
-    }
+    for (int i = 0; i < x->setup.strategies.n; i++)
+        print_gates(x, i);
     for (int r = 1; r < RISK_REASON_COUNT && x->setup.account; r++) {
         printf("  risk %-23s", risk_reason_name((enum risk_reason)r));
         for (int i = 0; i < x->n; i++)
@@ -279,9 +310,9 @@ static void print_funnel(const struct study *x)
             printf("   REFUSED ALL");
         printf("\n");
     }
-    printf("  of %lld bars (%lld of the files refused) %lld signals: %lld approved, %lld filled, %lld not filled in time,"
-           " %lld emergency stops\n", (long long)sum, (long long)all->bad, (long long)all->signals, (long long)all->approved, (long long)all->filled,
-           (long long)all->expired, (long long)all->stops);
+    printf("  of %lld bars (%lld refused) %lld signals: %lld approved, %lld filled, %lld not filled in time,"
+           " %lld emergency stops\n", (long long)all->bars, (long long)all->bad, (long long)all->signals,
+           (long long)all->approved, (long long)all->filled, (long long)all->expired, (long long)all->stops);
 }
 
 static void print_row(const char *name, double days, const struct backtest_result *r)
@@ -349,7 +380,6 @@ static json_t *counts(const int64_t *n, int from, int to, const char *(*name)(in
         json_object_set_new(o, name(i), json_integer(n[i]));
     return o;
 }
-static const char *name_of_verdict(int v) { return score_verdict_name((enum score_verdict)v); }
 static const char *name_of_risk(int r) { return risk_reason_name((enum risk_reason)r); }
 static const char *name_of_exit(int e) { return exit_reason_name((enum exit_reason)e); }
 
@@ -393,6 +423,22 @@ static void add_metrics(const struct study *x, json_t *o)
     json_object_set_new(o, "accuracy", accuracy);
 }
 
+/* Primary bars by what each rule said of them. */
+static json_t *json_of_funnel(const struct study *x, const struct backtest_symbol *y)
+{
+    struct strategies_gate g[STRATEGIES_GATES_MAX];
+    char name[STRATEGIES_GATE_NAME];
+    json_t *o = json_object();
+    for (int which = 0; which < x->setup.strategies.n; which++) {
+        gates_of(x, which, g);
+        for (int k = 0; k < STRATEGIES_GATES_MAX && g[k].why[0] != '\0'; k++) {
+            strategies_gate_name(&x->setup.strategies, which, &g[k], name);
+            json_object_set_new(o, name, json_integer(bars_at(y, which, &g[k])));
+        }
+    }
+    return o;
+}
+
 static void print_json(const struct study *x)
 {
     char equity[DEC_TEXT_MAX];
@@ -400,7 +446,7 @@ static void print_json(const struct study *x)
     for (int i = 0; i < x->n; i++) {
         const struct backtest_symbol *y = &x->symbol[i];
         json_t *s = json_of(days_of(x, y), &y->result);
-        json_object_set_new(s, "funnel", counts(y->score.funnel, 0, SCORE_VERDICT_COUNT, name_of_verdict));
+        json_object_set_new(s, "funnel", json_of_funnel(x, y));
         json_object_set_new(symbols, y->name, s);
     }
     json_object_set_new(o, "equity", json_string(dec_format_places(x->test.equity, 8, DEC_HALF_EVEN, equity)));
@@ -412,15 +458,6 @@ static void print_json(const struct study *x)
 }
 
 /* ---- the verb ---- */
-
-static int timeframe(int *argc, char **argv, const char *name, int64_t *ret)
-{
-    const char *text = NULL;
-    const int rc = cli_value(argc, argv, name, &text);
-    if (rc == EXIT_OK && text != NULL && tf_parse(text, ret) < 0)
-        return say("no timeframe:", text);
-    return rc;
-}
 
 static int amount(int *argc, char **argv, const char *name, dec_t *ret)
 {
@@ -440,29 +477,95 @@ static int whole(int *argc, char **argv, const char *name, int64_t max, int64_t 
     return rc;
 }
 
+static int wrong_config(const char *why)
+{
+    fprintf(stderr, "enigma backtest: %s\n", why);
+    return EXIT_BAD_CONFIG;
+}
+
+static int read_config(struct study *x, int *argc, char **argv)
+{
+    static const struct { const char *key, *value; } live[] = {
+        {"primary_tf", "15m"}, {"confirm_tf", "1h"}, {"time_stop_bars", "16"},
+    };
+    char why[CONFIG_WHY_MAX];
+    const char *file = NULL;
+    const int rc = cli_value(argc, argv, "--config", &file);
+    if (rc != EXIT_OK)
+        return rc;
+    for (size_t i = 0; file == NULL && i < sizeof live / sizeof live[0]; i++)
+        must(config_set(x->config, live[i].key, live[i].value, "default of a backtest", why) == ERR_OK);
+    return file == NULL || config_read_file(x->config, file, why) == ERR_OK ? EXIT_OK : wrong_config(why);
+}
+
+/* Every other option is a key. */
+static int read_keys(struct study *x, int *argc, char **argv)
+{
+    char why[CONFIG_WHY_MAX];
+    for (int i = 1; i < *argc;) {
+        const char *name = argv[i], *value = NULL;
+        if (strncmp(name, "--", 2) != 0) {
+            i++;
+            continue;
+        }
+        const int rc = cli_value(argc, argv, name, &value);
+        if (rc != EXIT_OK)
+            return rc;
+        for (int k = i; k < *argc; k++)
+            if (strcmp(argv[k], name) == 0)
+                return say("given twice:", name);
+        if (config_set(x->config, name + 2, value, name, why) < 0)
+            return say(why, name);
+    }
+    return EXIT_OK;
+}
+
+static int take_config(struct study *x)
+{
+    struct backtest_setup *s = &x->setup;
+    struct chosen_strategies chosen;
+    char why[CONFIG_WHY_MAX];
+    if (config_check(x->config, why) < 0 || strategies_from_config(x->config, &chosen, why) < 0)
+        return wrong_config(why);
+    const char *limit = limits_from_config(x->config, &s->limits);
+    if (chosen.probe)
+        return wrong_config("strategy = probe is a test of the running system");
+    if (limit != NULL)
+        return say("out of range or in contradiction to another limit:", limit);
+    s->strategies = chosen.strategies;
+    s->features = chosen.features;
+    exits_from_config(x->config, &s->exits);
+    s->leverage = (int32_t)config_int(x->config, CFG_leverage);
+    s->lighthouse = config_bool(x->config, CFG_lighthouse_multiplier);
+    s->order_ns = config_int(x->config, CFG_order_timeout_s) * NS_PER_S;
+    return EXIT_OK;
+}
+
 static int options(struct study *x, int *argc, char **argv)
 {
     struct backtest_setup *s = &x->setup;
-    int64_t leverage = s->leverage, score = s->score.min_score, order_s = s->order_ns / NS_PER_S, latency_ms = 0;
+    int64_t latency_ms = 0;
     dec_t gap = dec_mul(s->level_gap, dec_int(10000));
-    int rc = timeframe(argc, argv, "--primary", &s->primary_ns);
-    rc = rc != EXIT_OK ? rc : timeframe(argc, argv, "--confirm", &s->confirm_ns);
-    rc = rc != EXIT_OK ? rc : amount(argc, argv, "--balance", &s->equity);
-    rc = rc != EXIT_OK ? rc : amount(argc, argv, "--level-gap", &gap);
-    rc = rc != EXIT_OK ? rc : whole(argc, argv, "--leverage", FORMULA_LEVERAGE_MAX, &leverage);
-    rc = rc != EXIT_OK ? rc : whole(argc, argv, "--min-score", SCORE_MAX, &score);
-    rc = rc != EXIT_OK ? rc : whole(argc, argv, "--order-time", 86400, &order_s);
-    rc = rc != EXIT_OK ? rc : whole(argc, argv, "--latency", 3600000, &latency_ms);
-    s->level_gap = dec_mul(gap, dec_scaled(1, -4));
-    s->leverage = (int32_t)leverage;
-    s->score.min_score = (int32_t)score;
-    s->order_ns = order_s * NS_PER_S;
-    s->latency_ns = latency_ms * NS_PER_MS;
     s->account = !cli_flag(argc, argv, "--at-close");
     x->coarse = cli_flag(argc, argv, "--coarse");
     x->base_volume = cli_flag(argc, argv, "--base-volume");
     x->json = cli_flag(argc, argv, "--json");
-    return rc;
+    int rc = amount(argc, argv, "--balance", &s->equity);
+    rc = rc != EXIT_OK ? rc : amount(argc, argv, "--level-gap", &gap);
+    rc = rc != EXIT_OK ? rc : whole(argc, argv, "--latency", 3600000, &latency_ms);
+    rc = rc != EXIT_OK ? rc : read_config(x, argc, argv);
+    rc = rc != EXIT_OK ? rc : read_keys(x, argc, argv);
+    s->level_gap = dec_mul(gap, dec_scaled(1, -4));
+    s->latency_ns = latency_ms * NS_PER_MS;
+    return rc != EXIT_OK ? rc : take_config(x);
+}
+
+static void make_room(struct study *x)
+{
+    for (int i = 0; i < x->n; i++) {
+        x->symbol[i].rules = malloc(strategies_size(&x->setup.strategies));
+        must(x->symbol[i].rules != NULL);
+    }
 }
 
 /* Without an account each symbol is a run of its own. */
@@ -488,6 +591,7 @@ static int study(struct study *x, int argc, char **argv)
     int rc = options(x, &argc, argv);
     for (int i = 1; i < argc && rc == EXIT_OK; i++)
         rc = argv[i][0] == '-' ? cli_unknown("backtest", argv[i]) : load(x, argv[i]);
+    make_room(x);
     if (rc != EXIT_OK)
         return rc;
     if (x->n == 0)
@@ -512,8 +616,11 @@ int verb_backtest(struct cli *c, int argc, char **argv)
             return help();
     struct study *x = calloc(1, sizeof *x);
     must(x != NULL);
+    x->config = config_new();
     const int rc = study(x, argc, argv);
+    config_destroy(&x->config);
     for (int i = 0; i < x->n; i++) {
+        free(x->symbol[i].rules);
         free(x->bars[i]);
         free(x->funding[i]);
     }

@@ -66,8 +66,10 @@ void record_step(struct record *r, const struct backtest *b)
 {
     if (r->account) /* a close at midnight belongs to the day before */
         mark(r, b->now_ns - 1, dec_to_double(b->equity));
-    for (int i = 0; i < b->n; i++) {
-        const struct strategy_score *s = &b->symbol[i].score;
+    const struct strategies *chosen = &b->setup->strategies;
+    const int at = strategies_find(chosen, "score");
+    for (int i = 0; i < b->n && at >= 0; i++) {
+        const struct strategy_score *s = strategy_score_of(strategies_state_of(chosen, b->symbol[i].rules, at));
         struct record_bar *last = &r->bar[i];
         if (s->primary_start_ns <= 0 || s->primary_start_ns == last->start_ns)
             continue;

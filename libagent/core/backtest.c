@@ -19,24 +19,30 @@
 void backtest_setup_default(struct backtest_setup *s)
 {
     *s = (struct backtest_setup){
-        .primary_ns = 15 * NS_PER_MIN, .confirm_ns = NS_PER_H, .leverage = 5, .account = true,
+        .leverage = 5, .account = true,
         .equity = dec_int(10000), .level_gap = dec_scaled(8, -6), .order_ns = NS_PER_MIN,
     };
-    strategy_score_params_default(&s->score);
+    must(strategies_init(&s->strategies, 15 * NS_PER_MIN, NS_PER_H) == ERR_OK);
+    must(strategies_add(&s->strategies, &strategy_def_score) == ERR_OK);
     exit_params_default(&s->exits);
     risk_limits_default(&s->limits);
 }
 
+static int64_t primary_ns(const struct backtest_setup *s)
+{
+    return s->strategies.tf_ns;
+}
+
 static int64_t path_ns(const struct backtest_setup *s)
 {
-    return s->path_ns > 0 ? s->path_ns : s->primary_ns;
+    return s->path_ns > 0 ? s->path_ns : primary_ns(s);
 }
 
 const char *backtest_setup_wrong(const struct backtest_setup *s)
 {
-    if (s->primary_ns <= 0 || s->confirm_ns <= s->primary_ns || s->confirm_ns % s->primary_ns != 0)
-        return "the confirm timeframe is no multiple of the primary one";
-    if (s->path_ns < 0 || s->primary_ns % path_ns(s) != 0)
+    if (s->strategies.n < 1)
+        return "no strategy is chosen";
+    if (s->path_ns < 0 || primary_ns(s) % path_ns(s) != 0)
         return "the bars' timeframe does not divide the primary one";
     if (!s->account)
         return NULL;
@@ -45,7 +51,7 @@ const char *backtest_setup_wrong(const struct backtest_setup *s)
     if (dec_sign(s->equity) <= 0 || dec_sign(s->level_gap) < 0 || s->leverage < 1 || s->order_ns < 0 || s->latency_ns < 0)
         return "equity, level_gap, leverage, order_ns or latency_ns";
     /* Of ATRs, as R is at least stop_atr of them: an ATR is no less than the mean range. */
-    if (s->exits.trailing && s->exits.fixed.step == 0 && path_ns(s) == s->primary_ns &&
+    if (s->exits.trailing && s->exits.fixed.step == 0 && path_ns(s) == primary_ns(s) &&
         dec_lt(dec_mul(s->exits.dist, s->limits.stop_atr), dec_int(1)))
         return "the trail distance is below the mean bar's range: give finer bars";
     return risk_limits_wrong(&s->limits);
@@ -91,8 +97,8 @@ static void end_trade(struct backtest *b, struct backtest_symbol *y)
     if (!s->account)
         return;
     b->realised = dec_add(b->realised, pnl_net(&t->pnl));
-    y->rest_until_ns = risk_cooldown_until(&s->limits, b->now_ns, s->primary_ns);
-    if (risk_streak_close(&b->streak, &s->limits, pnl_net(&t->pnl), b->now_ns, s->primary_ns) == RISK_STOP)
+    y->rest_until_ns = risk_cooldown_until(&s->limits, b->now_ns, primary_ns(s));
+    if (risk_streak_close(&b->streak, &s->limits, pnl_net(&t->pnl), b->now_ns, primary_ns(s)) == RISK_STOP)
         b->stopped = 1;
 }
 
@@ -133,7 +139,7 @@ static dec_t equity_now(const struct backtest *b)
 
 static bool ends_primary(const struct backtest_setup *s, const struct candle *c)
 {
-    return (c->start_ns + path_ns(s)) % s->primary_ns == 0;
+    return (c->start_ns + path_ns(s)) % primary_ns(s) == 0;
 }
 
 /* Stops lie before the liquidation price (risk saw to it): only a gap reaches it. */
@@ -196,10 +202,12 @@ static bool fill_entry(struct backtest *b, struct backtest_symbol *y, const stru
     t->notional = dec_add(t->notional, formula_value(got, y->contract.multiplier, t->limit));
     if (first)
         err = exits_open(&t->exits, &s->exits, &y->contract, &t->pnl, t->leverage, t->stop, t->atr,
-                         x->candle.start_ns - x->candle.start_ns % s->primary_ns, s->primary_ns);
+                         x->candle.start_ns - x->candle.start_ns % primary_ns(s), primary_ns(s));
     else
         err = exits_update(&t->exits, &s->exits, &t->pnl);
     must(err == ERR_OK);        /* risk approved the stop on its side of this limit */
+    if (first)
+        y->entered_ns = b->now_ns;
     y->result.filled += first;
     b->result.filled += first;
     t->state = BACKTEST_OPEN;
@@ -245,8 +253,7 @@ static void walk(struct backtest *b, struct backtest_symbol *y, const struct bac
     const bool closed = ends_primary(b->setup, &x->candle);
     struct exit_bar bar = {
         .open = x->open, .high = x->high, .low = x->low, .close = x->close,
-        .start_ns = x->candle.start_ns - x->candle.start_ns % b->setup->primary_ns,
-        .atr = y->score.primary.last.atr.v[0],
+        .start_ns = x->candle.start_ns - x->candle.start_ns % primary_ns(b->setup), .atr = y->rules->atr,
     };
     if (t->state != BACKTEST_FLAT && t->rest.leaves > 0 && x->candle.start_ns >= t->until_ns)
         expire_entry(b, y);     /* over a gap */
@@ -271,11 +278,20 @@ static void walk(struct backtest *b, struct backtest_symbol *y, const struct bac
 /* A signal holds at its own close only: a bar that closed late, over a gap, gives none. */
 static void judge(struct backtest *b, struct backtest_symbol *y, const struct candle *c)
 {
-    struct score_signal g;
-    if (score_on_bar(&y->score, &b->setup->score, c, NULL, false, &g) != SCORE_FIRED)
-        return;
-    y->signal = g;
-    y->fired = g.close_ns == b->now_ns;
+    const struct strategies *s = &b->setup->strategies;
+    for (; y->next_confirm < y->n_confirm; y->next_confirm++) {
+        const struct candle *longer = &y->confirm[y->next_confirm];
+        if (longer->start_ns + s->confirm_ns > c->start_ns + s->tf_ns)
+            break;
+        strategies_confirm(s, y->rules, longer);
+    }
+    int n = strategies_bar(s, y->rules, c, NULL, false, y->fired);
+    bool ready = strategies_ready(s, y->rules) == s->n;
+    y->result.judged += ready;
+    b->result.judged += ready;
+    y->n_fired = c->start_ns + s->tf_ns == b->now_ns ? n : 0;
+    for (int i = 0; i < y->n_fired; i++)
+        strncpy(y->fired[i].symbol, y->name, sizeof y->fired[i].symbol - 1);
 }
 
 /* Hours and days are closed at the end of their last bar. */
@@ -303,9 +319,6 @@ static bool learn(struct backtest *b, struct backtest_symbol *y, const struct ba
                                   : candle_follows(c, y->last.start_ns, y->last.tf_ns, y->last.close);
     const bool good = (v == CANDLE_OK || v == CANDLE_GAP) && c->tf_ns == path_ns(s);
 
-    while (y->next_confirm < y->n_confirm && y->confirm[y->next_confirm].start_ns + s->confirm_ns <= c->start_ns)
-        score_on_confirm(&y->score, &s->score, &y->confirm[y->next_confirm++]);
-    y->fired = false;
     y->result.bars++;
     b->result.bars++;
     y->result.bad += !good;
@@ -314,7 +327,7 @@ static bool learn(struct backtest *b, struct backtest_symbol *y, const struct ba
         y->last = *c;
         y->close = x->close;
     }
-    if (path_ns(s) == s->primary_ns) {
+    if (path_ns(s) == primary_ns(s)) {
         judge(b, y, c);         /* counts what it refuses */
     } else if (good) {
         int n = candle_agg_push(&y->primary, c, closed);
@@ -323,32 +336,37 @@ static bool learn(struct backtest *b, struct backtest_symbol *y, const struct ba
     }
     if (good && s->account)
         learn_long_bars(b, y, c);
-    y->result.signals += y->fired;
-    b->result.signals += y->fired;
+    y->result.signals += y->n_fired;
+    b->result.signals += y->n_fired;
     return good;
 }
 
 /* ---- a decision ---- */
 
-static void take_at_close(struct backtest *b, struct backtest_symbol *y, const struct backtest_bar *x)
+static const char *strategy_of(const struct backtest *b, const struct strategies_fired *f)
+{
+    return b->setup->strategies.of[f->which].def->name;
+}
+
+static void take_at_close(struct backtest *b, struct backtest_symbol *y, const struct strategies_fired *f)
 {
     const struct backtest_setup *s = b->setup;
-    const int side = y->signal.dir;
+    const int side = f->signal.side;
     struct backtest_trade t = {
-        .state = BACKTEST_OPEN, .side = side, .leverage = s->leverage, .atr = y->signal.atr, .lots = RULE_LOTS,
-        .decided = x->close,
-        .notional = formula_value(RULE_LOTS, y->contract.multiplier, x->close),
+        .state = BACKTEST_OPEN, .side = side, .strategy = strategy_of(b, f), .leverage = s->leverage, .atr = f->atr,
+        .lots = RULE_LOTS, .decided = y->close,
+        .notional = formula_value(RULE_LOTS, y->contract.multiplier, y->close),
     };
     dec_t atr, tick = y->contract.tick;
     if (dec_from_double(t.atr, tick, DEC_UP, &atr) < 0)
         return;
-    dec_t far = dec_max(dec_mul(s->limits.stop_atr, atr), dec_mul(s->limits.stop_floor, x->close));
-    t.stop = side > 0 ? dec_round_to(dec_sub(x->close, far), tick, DEC_FLOOR)
-                      : dec_round_to(dec_add(x->close, far), tick, DEC_CEIL);
-    if (pnl_fill(&t.pnl, side, RULE_LOTS, x->close, fee(y, RULE_LOTS, x->close, y->contract.taker_fee),
+    dec_t far = dec_max(dec_mul(s->limits.stop_atr, atr), dec_mul(s->limits.stop_floor, y->close));
+    t.stop = side > 0 ? dec_round_to(dec_sub(y->close, far), tick, DEC_FLOOR)
+                      : dec_round_to(dec_add(y->close, far), tick, DEC_CEIL);
+    if (pnl_fill(&t.pnl, side, RULE_LOTS, y->close, fee(y, RULE_LOTS, y->close, y->contract.taker_fee),
                  y->contract.multiplier) < 0 ||
         exits_open(&t.exits, &s->exits, &y->contract, &t.pnl, t.leverage, t.stop, t.atr, b->now_ns,
-                   s->primary_ns) < 0)
+                   primary_ns(s)) < 0)
         return;
     y->trade = t;
 }
@@ -366,19 +384,12 @@ static int positions(struct backtest *b, const struct backtest_symbol *of)
             .notional = dec_mul(y->trade.margin, dec_int(y->trade.leverage)), .rho = NAN,
         };
         strncpy(p->symbol, y->name, sizeof p->symbol - 1);
+        strncpy(p->strategy, y->trade.strategy, sizeof p->strategy - 1);
         double rho;
         if (corr_rho(&of->corr, &y->corr, &rho) == ERR_OK)
             p->rho = rho;
     }
     return n;
-}
-
-static dec_t margins(const struct risk_account *a)
-{
-    dec_t sum = dec_zero();
-    for (int i = 0; i < a->position_count; i++)
-        sum = dec_add(sum, a->positions[i].margin);
-    return sum;
 }
 
 /* False: too near to zero for ten levels. */
@@ -397,11 +408,11 @@ static bool make_book(const struct backtest *b, const struct backtest_symbol *y,
     return dec_sign(bids[BOOK_LEVELS - 1].price) > 0;
 }
 
-static void gather_market(const struct backtest *b, const struct backtest_symbol *y, struct risk_market *m)
+static void gather_market(const struct backtest *b, const struct backtest_symbol *y, double atr, struct risk_market *m)
 {
     const int i = (int)(y - b->symbol);
     *m = (struct risk_market){
-        .contract = &y->contract, .atr = y->signal.atr, .day_atr = day_atr_fraction(&y->day_atr),
+        .contract = &y->contract, .atr = atr, .day_atr = day_atr_fraction(&y->day_atr),
         .gamma = GATE_ABSTAINS,
     };
     m->day_bars = m->day_atr > 0 ? KNOWN_DAYS : 0;
@@ -424,34 +435,52 @@ static void count_verdict(struct backtest_result *r, const struct risk_verdict *
     }
 }
 
-static void place(struct backtest *b, struct backtest_symbol *y, int64_t ahead)
+static void place(struct backtest *b, struct backtest_symbol *y, const struct strategies_fired *f, int64_t ahead)
 {
     const struct risk_verdict *v = &b->verdict;
     const int64_t most = b->setup->order_ns > path_ns(b->setup) ? b->setup->order_ns : path_ns(b->setup);
     y->trade = (struct backtest_trade){
-        .state = BACKTEST_RESTING, .side = y->signal.dir, .rest = {.leaves = v->qty, .ahead = ahead},
+        .state = BACKTEST_RESTING, .side = f->signal.side, .strategy = strategy_of(b, f),
+        .rest = {.leaves = v->qty, .ahead = ahead},
         .limit = v->price, .stop = v->stop_px, .margin = v->margin, .heat = v->heat, .leverage = v->leverage,
-        .lots = v->qty, .decided = y->close, .atr = y->signal.atr, .from_ns = b->now_ns + b->setup->latency_ns,
+        .lots = v->qty, .decided = y->close, .atr = f->atr, .from_ns = b->now_ns + b->setup->latency_ns,
         .until_ns = b->now_ns + most,
     };
 }
 
-static void decide(struct backtest *b, struct backtest_symbol *y)
+static dec_t size_multiplier(const struct backtest *b)
+{
+    dec_t ret;
+    const double x = gamma_multiplier(&b->gamma, b->setup->lighthouse, b->stopped != 0);
+    must(dec_from_double(x, dec_scaled(1, -2), DEC_HALF_EVEN, &ret) == ERR_OK);
+    return ret;
+}
+
+static dec_t available(const struct backtest *b)
+{
+    dec_t sum = b->equity;
+    for (int i = 0; i < b->n; i++)
+        if (b->symbol[i].trade.state != BACKTEST_FLAT)
+            sum = dec_sub(sum, b->symbol[i].trade.margin);
+    return sum;
+}
+
+static void decide(struct backtest *b, struct backtest_symbol *y, const struct strategies_fired *f)
 {
     struct book_level bids[BOOK_LEVELS], asks[BOOK_LEVELS];
     struct risk_market m;
     struct risk_account a = {
-        .equity = b->equity, .day = b->day, .streak = b->streak, .positions = b->positions,
+        .equity = b->equity, .available = available(b), .day = b->day, .streak = b->streak, .positions = b->positions,
         .position_count = positions(b, y), .ready = true, .emergency = b->stopped,
-        .cooldown_until_ns = y->rest_until_ns,
+        .cooldown_until_ns = y->rest_until_ns, .entered_ns = y->entered_ns, .burst = b->burst,
     };
     struct risk_request r = {
-        .side = y->signal.dir, .leverage = b->setup->leverage, .rank = y->rank, .market_ns = b->now_ns,
-        .close = y->close, .size_multiplier = dec_int(1),
+        .side = f->signal.side, .leverage = b->setup->leverage, .rank = f->rank, .market_ns = b->now_ns,
+        .close = y->close, .size_multiplier = size_multiplier(b),
     };
-    a.available = dec_sub(a.equity, margins(&a));
     strncpy(r.symbol, y->name, sizeof r.symbol - 1);
-    gather_market(b, y, &m);
+    strncpy(r.strategy, f->strategy, sizeof r.strategy - 1);
+    gather_market(b, y, f->atr, &m);
     if (make_book(b, y, bids, asks)) {
         m.bids = bids;
         m.asks = asks;
@@ -460,34 +489,49 @@ static void decide(struct backtest *b, struct backtest_symbol *y)
     risk_check(&b->setup->limits, &a, &m, &r, &b->verdict);
     count_verdict(&y->result, &b->verdict);
     count_verdict(&b->result, &b->verdict);
-    if (b->verdict.approved)
-        place(b, y, bids[0].qty);
+    if (!b->verdict.approved)
+        return;
+    risk_burst_approved(&b->burst, b->verdict.margin);
+    place(b, y, f, bids[0].qty);
 }
 
-static bool before(const struct backtest_symbol *x, const struct backtest_symbol *y)
+static struct backtest_symbol *symbol_of(const struct backtest *b, const struct strategies_fired *f)
 {
-    return x->signal.rank != y->signal.rank ? x->signal.rank > y->signal.rank : strcmp(x->name, y->name) < 0;
+    for (int i = 0; i < b->n; i++)
+        if (f >= b->symbol[i].fired && f < b->symbol[i].fired + STRATEGIES_MAX)
+            return &b->symbol[i];
+    return NULL;
 }
 
-/* All that fired at this close, best first. */
+/* All that fired at this close, ranked as the signal agent ranks them. */
+static size_t rank_batch(struct backtest *b)
+{
+    size_t n = 0;
+    for (int i = 0; i < b->n; i++)
+        for (int k = 0; k < b->symbol[i].n_fired; k++)
+            b->best[n++] = &b->symbol[i].fired[k];
+    strategies_rank(b->setup->features ? &b->ranker : NULL, b->best, n);
+    for (size_t i = 1; i < n; i++)
+        for (size_t k = i; k > 0 && b->best[k]->rank < b->best[k - 1]->rank; k--) {
+            struct strategies_fired *swap = b->best[k];
+            b->best[k] = b->best[k - 1];
+            b->best[k - 1] = swap;
+        }
+    return n;
+}
+
 static void decide_batch(struct backtest *b)
 {
-    int n = 0, done = 0;
-    for (int i = 0; i < b->n; i++) {
-        struct backtest_symbol *y = &b->symbol[i];
-        y->rank = 1;
-        for (int k = 0; y->fired && k < b->n; k++)
-            y->rank += k != i && b->symbol[k].fired && before(&b->symbol[k], y);
-        n += y->fired;
+    const size_t n = rank_batch(b);
+    if (b->n >= GAMMA_SYMBOLS_MIN && gamma_update(&b->gamma, b->now_ns))
+        risk_burst_update(&b->burst, b->gamma.lighthouse, available(b));
+    for (size_t i = 0; i < n; i++) {
+        struct backtest_symbol *y = symbol_of(b, b->best[i]);
+        if (b->setup->account)
+            decide(b, y, b->best[i]);
+        else if (y->trade.state == BACKTEST_FLAT)
+            take_at_close(b, y, b->best[i]);
     }
-    if (n > 0 && b->n >= GAMMA_SYMBOLS_MIN)
-        gamma_update(&b->gamma, b->now_ns);
-    for (int rank = 1; done < n; rank++)
-        for (int i = 0; i < b->n; i++)
-            if (b->symbol[i].fired && b->symbol[i].rank == rank) {
-                decide(b, &b->symbol[i]);
-                done++;
-            }
 }
 
 /* ---- the account ---- */
@@ -524,22 +568,23 @@ static void value_account(struct backtest *b)
 
 /* ---- all of it ---- */
 
-static void symbol_init(const struct backtest_setup *s, struct backtest_symbol *y)
+static int symbol_init(const struct backtest_setup *s, struct backtest_symbol *y)
 {
+    char why[STRATEGIES_WHY_MAX];
     const struct backtest_symbol given = {
         .name = y->name, .contract = y->contract, .bars = y->bars, .n = y->n, .confirm = y->confirm,
         .n_confirm = y->n_confirm, .funding = y->funding, .n_funding = y->n_funding, .funding_rate = y->funding_rate,
-        .funding_ns = y->funding_ns,
+        .funding_ns = y->funding_ns, .rules = y->rules,
     };
     *y = given;
     if (y->n > 0 && y->funding_ns > 0)
         y->funding_due_ns = (y->bars[0].candle.start_ns / y->funding_ns + 1) * y->funding_ns;
-    must(strategy_score_init(&y->score, s->primary_ns, s->confirm_ns) == ERR_OK);
-    candle_agg_init(&y->primary, s->primary_ns);
+    candle_agg_init(&y->primary, primary_ns(s));
     candle_agg_init(&y->hour, NS_PER_H);
     candle_agg_init(&y->day, NS_PER_DAY);
     corr_init(&y->corr);
     day_atr_init(&y->day_atr);
+    return strategies_start(&s->strategies, y->rules, why);
 }
 
 static const struct backtest_bar *peek(const struct backtest_symbol *y)
@@ -552,16 +597,19 @@ int backtest_start(struct backtest *b, const struct backtest_setup *setup, struc
     const struct backtest_result so_far = b->result;
     memset(b, 0, sizeof *b);
     b->result = so_far;
-    if (n < 1 || n > BACKTEST_SYMBOLS_MAX || (!setup->account && n > 1) || backtest_setup_wrong(setup) != NULL)
+    if (n < 1 || n > BACKTEST_SYMBOLS_MAX || n * setup->strategies.n > RANKER_MAX || (!setup->account && n > 1) ||
+        backtest_setup_wrong(setup) != NULL)
         return ERR_RANGE;
     b->setup = setup;
     b->symbol = symbols;
     b->n = n;
     b->equity = setup->equity;
     must(gamma_init(&b->gamma, n, 0) == ERR_OK);
-    for (int i = 0; i < n; i++)
-        symbol_init(setup, &symbols[i]);
-    return ERR_OK;
+    ranker_init(&b->ranker);
+    int err = ERR_OK;
+    for (int i = 0; i < n && err == ERR_OK; i++)
+        err = symbol_init(setup, &symbols[i]);
+    return err;
 }
 
 bool backtest_step(struct backtest *b)
@@ -576,20 +624,17 @@ bool backtest_step(struct backtest *b)
     for (int i = 0; i < b->n; i++) {
         struct backtest_symbol *y = &b->symbol[i];
         const struct backtest_bar *x = peek(y);
-        y->fired = false;
+        y->n_fired = 0;
         if (x == NULL || x->candle.start_ns != start_ns)
             continue;
         y->next++;
         fund(b, y);
         if (learn(b, y, x))
             walk(b, y, x);
-        if (!b->setup->account && y->fired && y->trade.state == BACKTEST_FLAT)
-            take_at_close(b, y, x);
     }
-    if (b->setup->account) {
+    if (b->setup->account)
         value_account(b);
-        decide_batch(b);
-    }
+    decide_batch(b);
     return true;
 }
 

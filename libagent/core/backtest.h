@@ -1,7 +1,7 @@
-/* backtest - history through the very core that trades: score, gates, risk decision, exits, fills.
+/* backtest - history through the very core that trades: strategies, ranker, risk decision, exits, fills.
  *
  * Two ways, by `account`:
- *   rule     each signal of a symbol without a position is taken at its close, at one size; taker fee on both sides.
+ *   rule     the best signal of a symbol without a position is taken at its close, at one size; taker fee on both sides.
  *            It measures the rule: results are fractions of the notional.
  *   account  all symbols together, as they trade live: the signals of one close are ranked and each is put to
  *            risk_check(); what is approved rests at the ninth level until it is traded to in queue order or
@@ -39,7 +39,7 @@
 #include "libagent/core/fill.h"
 #include "libagent/core/gamma.h"
 #include "libagent/core/risk.h"
-#include "libagent/core/strategy_score.h"
+#include "libagent/core/strategies.h"
 
 #define BACKTEST_SYMBOLS_MAX GAMMA_SYMBOLS_MAX
 
@@ -59,20 +59,21 @@ struct backtest_setup {
     /* Told when a trade is over, and when an entry expired without any fill; NULL: nobody listens. */
     void (*ended)(void *arg, const struct backtest_symbol *y, int64_t now_ns);
     void   *arg;
-    int64_t primary_ns, confirm_ns;
-    int64_t path_ns;            /* 0: primary_ns */
-    struct strategy_score_params score;
+    struct strategies strategies;       /* its timeframes are the primary and the confirm one */
+    bool    features;           /* the ranker orders the signals of one close; else the rank score does */
+    int64_t path_ns;            /* 0: the primary timeframe */
     struct exit_params exits;
     struct risk_limits limits;  /* rule: the stop's distance only */
     int32_t leverage;
     bool    account;
     /* of the account */
+    bool    lighthouse;         /* ask for more while it is on; every cap can only lower it */
     dec_t   equity;
     dec_t   level_gap;          /* fraction of the price between two levels of the book */
     int64_t order_ns;           /* an entry that rests longer is cancelled; at least one bar */
     int64_t latency_ns;         /* from the close that decided to the book; >= 0 */
 };
-/* The core's defaults; 15 m and 1 h, leverage 5; account with 10,000, orders of 60 s, no latency; levels of 0.08 bp:
+/* The core's defaults; the strategy score on 15 m and 1 h, leverage 5; account with 10,000, orders of 60 s, no latency; levels of 0.08 bp:
  * in Binance's books of 8 August 2024 the ninth bitcoin level was 0.4 ... 0.7 bp away. */
 void backtest_setup_default(struct backtest_setup *s);
 /* NULL, or what is wrong.  Among it: a trail nearer than a mean bar's range, without a finer path. */
@@ -80,6 +81,7 @@ const char *backtest_setup_wrong(const struct backtest_setup *s);
 
 struct backtest_result {
     int64_t bars, bad, trades, wins;    /* bad: of the bars */
+    int64_t judged;             /* primary bars for which every strategy had the history it needs */
     double net;                 /* sum over trades of net profit / notional */
     double gains, losses;       /* its positive and negative parts, both >= 0 */
     double peak, max_drawdown;  /* of the running sum */
@@ -97,6 +99,7 @@ enum backtest_state { BACKTEST_FLAT, BACKTEST_RESTING, BACKTEST_OPEN };
 struct backtest_trade {
     enum backtest_state state;
     int32_t side;
+    const char *strategy;       /* static */
     struct fill_resting rest;
     dec_t   limit, stop, margin, heat, notional;    /* notional: of what was filled */
     int32_t leverage, unused;
@@ -120,9 +123,9 @@ struct backtest_symbol {
     size_t  n_funding;
     dec_t   funding_rate;
     int64_t funding_ns;         /* 0: none without `funding` */
+    struct strategies_state *rules;         /* strategies_size(&setup->strategies) bytes of the caller's */
     /* answered */
-    struct backtest_result result;          /* of this symbol; score.funnel holds the bars by verdict */
-    struct strategy_score score;
+    struct backtest_result result;          /* of this symbol; rules->funnel holds the bars by what each rule said */
     /* backtest.c's own */
     size_t  next, next_confirm, next_funding;
     int64_t funding_due_ns;
@@ -132,10 +135,9 @@ struct backtest_symbol {
     struct corr_series corr;
     struct day_atr day_atr;
     struct backtest_trade trade;
-    struct score_signal signal;             /* of this close, if fired */
-    bool    fired;
-    int32_t rank;
-    int64_t rest_until_ns;
+    struct strategies_fired fired[STRATEGIES_MAX];      /* at this close */
+    int32_t n_fired, unused;
+    int64_t rest_until_ns, entered_ns;
 };
 
 struct backtest {
@@ -148,14 +150,17 @@ struct backtest {
     int64_t now_ns;
     dec_t   realised;                       /* of closed trades */
     struct gamma gamma;
+    struct ranker ranker;
+    struct strategies_fired *best[RANKER_MAX];          /* of this close, best first */
     struct risk_day day;
     struct risk_streak streak;
+    struct risk_burst burst;
     struct risk_position positions[BACKTEST_SYMBOLS_MAX];
     struct risk_verdict verdict;
 };
 
 /* All bars of all symbols (rule: of one).  ERR_RANGE: backtest_setup_wrong(), or a number of symbols that is not in
- * 1 ... BACKTEST_SYMBOLS_MAX; b->result is then as before. */
+ * 1 ... BACKTEST_SYMBOLS_MAX or that could give more than RANKER_MAX signals at once; b->result is then as before. */
 int backtest_run(struct backtest *b, const struct backtest_setup *setup, struct backtest_symbol *symbols, int n);
 
 /* The same step by step: after each all figures are those of the bars so far.  False: there was no bar left. */

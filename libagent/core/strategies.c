@@ -344,6 +344,32 @@ void strategies_warm_up(const struct strategies *s, struct strategies_state *sta
     }
 }
 
+/* ---- the funnel ---- */
+
+void strategies_funnel_add(const struct strategies_state *state, int which,
+                           struct strategies_gate sum[STRATEGIES_GATES_MAX])
+{
+    for (int k = 0; k < STRATEGIES_GATES_MAX && state->funnel[which][k].bars > 0; k++) {
+        const struct strategies_gate *g = &state->funnel[which][k];
+        int at = 0;
+        while (at < STRATEGIES_GATES_MAX && sum[at].why[0] != '\0' && strcmp(sum[at].why, g->why) != 0)
+            at++;
+        if (at == STRATEGIES_GATES_MAX)
+            continue;
+        memcpy(sum[at].why, g->why, sizeof g->why);
+        sum[at].bars += g->bars;
+    }
+}
+
+void strategies_gate_name(const struct strategies *s, int which, const struct strategies_gate *g,
+                          char ret[STRATEGIES_GATE_NAME])
+{
+    const bool several = s->n > 1;
+
+    snprintf(ret, STRATEGIES_GATE_NAME, "%.16s%s%.15s", several ? s->of[which].def->name : "",
+             several ? "." : "", g->why);
+}
+
 /* ---- restart ---- */
 
 static bool same_choice(const struct strategies *s, const struct strategies_state *state)

@@ -23,6 +23,7 @@
 #define STRATEGIES_MAX       8
 #define STRATEGIES_GATES_MAX 20
 #define STRATEGIES_WHY_MAX   160
+#define STRATEGIES_GATE_NAME 40
 
 struct strategies {
     int64_t tf_ns, confirm_ns;
@@ -113,6 +114,14 @@ void strategies_confirm(const struct strategies *s, struct strategies_state *sta
 void strategies_warm_up(const struct strategies *s, struct strategies_state *state,
                         const struct candle *bars, size_t n, const struct candle *confirm,
                         size_t n_confirm);
+
+/* A strategy's funnel added to sum, which is empty or holds the gates counted so far, by name; a gate for
+ * which there is no room is left out. */
+void strategies_funnel_add(const struct strategies_state *state, int which,
+                           struct strategies_gate sum[STRATEGIES_GATES_MAX]);
+/* "BELOW_SCORE"; "orb.INSIDE" where several strategies run. */
+void strategies_gate_name(const struct strategies *s, int which, const struct strategies_gate *g,
+                          char ret[STRATEGIES_GATE_NAME]);
 
 /* Bytes saved from a state.  ERR_TRUNCATED, ERR_VERSION; ERR_TYPE: of another choice, in
  * strategies, parameters or timeframes.  *state is then untouched. */

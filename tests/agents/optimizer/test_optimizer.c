@@ -65,7 +65,7 @@ static void give(int err, const char *id, const char *kind)
 
 /* ---- the agent ---- */
 
-static void begin(const char *symbols)
+static void begin_with(const char *symbols, const char *const (*keys)[2], size_t n)
 {
     char why[CONFIG_WHY_MAX];
     snprintf(dir, sizeof dir, "/tmp/enigma-opt-XXXXXX");
@@ -78,9 +78,16 @@ static void begin(const char *symbols)
     a = fake_new(o);
     a->life = LIFE_ACTIVE;
     fake_config(a, "symbols", symbols);
+    for (size_t i = 0; i < n; i++)
+        fake_config(a, keys[i][0], keys[i][1]);
     ck_assert_int_eq(opt_init(a, why), ERR_OK);
     opt_start(a);
     fake_pass_ms(a, 1000);
+}
+
+static void begin(const char *symbols)
+{
+    begin_with(symbols, NULL, 0);
 }
 
 static void finish(void)
@@ -170,13 +177,15 @@ START_TEST(a_backtest_goes_from_the_queue_to_its_result)
 }
 END_TEST
 
+/* So that there are trades to compare. */
+static const char *const lively[][2] = {
+    {"signal_min_score", "1"}, {"signal_min_combined", "1"}, {"signal_min_confidence", "0"},
+};
+
 START_TEST(the_same_task_twice_gives_the_same_figures)
 {
     struct msg_optimizer_result first;
-    begin("AAAUSDTM");
-    fake_config(a, "signal_min_score", "1");        /* so that there are trades to compare */
-    fake_config(a, "signal_min_combined", "1");
-    fake_config(a, "signal_min_confidence", "0");
+    begin_with("AAAUSDTM", lively, 3);
     contract("AAAUSDTM");
     for (int i = 0; i < 2; i++) {
         give(ERR_OK, "backtest-1", "backtest");

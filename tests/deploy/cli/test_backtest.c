@@ -95,11 +95,11 @@ static void zip(const char *path, size_t keep)
         ck_assert_int_eq(truncate(path, (off_t)keep), 0);
 }
 
-/* Up to five arguments after the verb, NULL ends them. */
+/* Up to fifteen arguments after the verb, NULL ends them. */
 static int run(const char *const *argv)
 {
     struct cli c = {.instance = "nowhere"};
-    char copy[10][400] = {"backtest"}, *args[10] = {copy[0]};
+    char copy[16][400] = {"backtest"}, *args[16] = {copy[0]};
     int argc = 1;
     for (; argv[argc - 1] != NULL; argc++)
         snprintf(args[argc] = copy[argc], sizeof copy[0], "%s", argv[argc - 1]);
@@ -203,7 +203,7 @@ END_TEST
 
 START_TEST(a_gap_and_a_thousandfold_spike_invent_no_trade_and_no_figure)
 {
-    static const char *const fine[] = {"--json", "--primary", "5m", "--confirm", "15m"};
+    static const char *const fine[] = {"--json", "--primary-tf", "5m", "--confirm-tf", "15m"};
     begin();
     put_walk(MINUTES, -1, NULL);
     ck_assert_int_eq(RUN(fine[0], fine[1], fine[2], fine[3], fine[4], sol(in)), EXIT_OK);
@@ -228,39 +228,49 @@ END_TEST
 START_TEST(options_that_make_no_sense_are_refused_by_name)
 {
     static const struct {
-        const char *name, *value, *text;
+        const char *name, *value;
+        int status;
+        const char *text;
     } bad[] = {
-        {"--primary", "7q", "7q"},
-        {"--primary", "", "no timeframe"},
-        {"--confirm", "15m", "multiple"},
-        {"--confirm", "20m", "no timeframe"},
-        {"--balance", "nan", "no amount"},
-        {"--balance", "-1", "no amount"},
-        {"--balance", "0", "equity"},
-        {"--balance", "1e308", "no amount"},
-        {"--leverage", "0", "leverage"},
-        {"--leverage", "126", "--leverage"},
-        {"--leverage", "2.5", "--leverage"},
-        {"--leverage", "x", "no amount"},
-        {"--min-score", "131", "--min-score"},
-        {"--level-gap", "-1", "no amount"},
-        {"--level-gap", "inf", "no amount"},
-        {"--order-time", "99999999", "--order-time"},
-        {"--latency", "-1", "no amount"},
-        {"--latency", "3600001", "--latency"},
-        {"--nonsense", "1", "--nonsense"},
+        {"--primary-tf", "7q", EXIT_BAD_CONFIG, "7q"},
+        {"--primary-tf", "", EXIT_BAD_CONFIG, "primary_tf"},
+        {"--confirm-tf", "15m", EXIT_BAD_CONFIG, "must be longer"},
+        {"--confirm-tf", "20m", EXIT_BAD_CONFIG, "20m"},
+        {"--strategy", "magic", EXIT_BAD_CONFIG, "magic"},
+        {"--strategy", "probe", EXIT_BAD_CONFIG, "probe"},
+        {"--strategy-params", "orb.window_min=3", EXIT_BAD_CONFIG, "does not run"},
+        {"--ranking", "luck", EXIT_BAD_CONFIG, "luck"},
+        {"--tp1-r", "3", EXIT_BAD_CONFIG, "tp1_r"},
+        {"--tp1", "perhaps", EXIT_BAD_USAGE, "tp1"},
+        {"--entry-hours", "9-17", EXIT_BAD_USAGE, "entry_hours"},
+        {"--balance", "nan", EXIT_BAD_USAGE, "no amount"},
+        {"--balance", "-1", EXIT_BAD_USAGE, "no amount"},
+        {"--balance", "0", EXIT_BAD_USAGE, "equity"},
+        {"--balance", "1e308", EXIT_BAD_USAGE, "no amount"},
+        {"--leverage", "0", EXIT_BAD_USAGE, "leverage"},
+        {"--leverage", "126", EXIT_BAD_USAGE, "leverage"},
+        {"--leverage", "16", EXIT_BAD_CONFIG, "max_leverage"},
+        {"--leverage", "2.5", EXIT_BAD_USAGE, "leverage"},
+        {"--leverage", "x", EXIT_BAD_USAGE, "leverage"},
+        {"--signal-min-score", "131", EXIT_BAD_USAGE, "signal_min_score"},
+        {"--level-gap", "-1", EXIT_BAD_USAGE, "no amount"},
+        {"--level-gap", "inf", EXIT_BAD_USAGE, "no amount"},
+        {"--order-timeout-s", "99999999", EXIT_BAD_USAGE, "order_timeout_s"},
+        {"--latency", "-1", EXIT_BAD_USAGE, "no amount"},
+        {"--latency", "3600001", EXIT_BAD_USAGE, "--latency"},
+        {"--nonsense", "1", EXIT_BAD_USAGE, "nonsense"},
+        {"--config", "/nowhere/at/all", EXIT_BAD_CONFIG, "/nowhere/at/all"},
     };
     begin();
     put_walk(100, -1, NULL);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         const int status = RUN(bad[i].name, bad[i].value, sol(in));
-        ck_assert_msg(status == EXIT_BAD_USAGE, "%s %s: %d %s", bad[i].name, bad[i].value, status,
-                      said);
-        ck_assert_msg(strstr(complained, bad[i].text) != NULL ||
-                          strstr(complained, bad[i].name) != NULL,
-                      "%s: %s", bad[i].name, complained);
+        ck_assert_msg(status == bad[i].status, "%s %s: %d %s", bad[i].name, bad[i].value, status, complained);
+        ck_assert_msg(strstr(complained, bad[i].text) != NULL, "%s: %s", bad[i].name, complained);
     }
     ck_complains(RUN("--balance"), EXIT_BAD_USAGE, "wants a value");
+    ck_complains(RUN("--tp1"), EXIT_BAD_USAGE, "wants a value");
+    ck_complains(RUN("-x"), EXIT_BAD_USAGE, "-x");
     ck_complains(RUN("--json"), EXIT_BAD_USAGE, "SYMBOL=FILE");
     ck_complains(RUN("SOLUSDTM"), EXIT_BAD_USAGE, "SYMBOL=FILE");
     ck_complains(RUN("SOLUSDTM="), EXIT_BAD_USAGE, "SYMBOL=FILE");
@@ -269,10 +279,76 @@ START_TEST(options_that_make_no_sense_are_refused_by_name)
     char twice[300];
     snprintf(twice, sizeof twice, "%s", sol(in));
     ck_complains(RUN(twice, twice), EXIT_BAD_USAGE, "given twice");
-    ck_complains(RUN("--primary", "1m", "--confirm", "5m", "--primary", "3m", twice),
-                 EXIT_BAD_USAGE, "--primary");
+    ck_complains(RUN("--primary-tf", "1m", "--confirm-tf", "5m", "--primary-tf", "5m", twice), EXIT_BAD_USAGE,
+                 "--primary-tf");
     ck_assert_int_eq(RUN("--help"), EXIT_OK);
     ck_assert_ptr_nonnull(strstr(said, "usage: enigma backtest"));
+    end();
+}
+END_TEST
+
+static int64_t count_of(const char *group, const char *name)
+{
+    return json_integer_value(json_object_get(json_object_get(figures, group), name));
+}
+
+static int64_t gate(const char *name)
+{
+    const json_t *symbol = json_object_get(json_object_get(figures, "symbols"), "SOLUSDTM");
+    const json_t *n = json_object_get(json_object_get(symbol, "funnel"), name);
+    return n == NULL ? -1 : json_integer_value(n);
+}
+
+/* Strategies, ranking, limits and exits of a file are those that the agents would run with. */
+START_TEST(a_configuration_file_chooses_strategies_limits_and_exits)
+{
+    begin();
+    put_walk(MINUTES, -1, NULL);
+    put(rates, "primary_tf = 5m\nconfirm_tf = 15m\nstrategy = score orb\nstrategy_params = orb.sessions=3\n"
+               "entry_hours = 00:00-12:00\ntp1 = false\ntrailing = false\n");
+    ck_assert_int_eq(RUN("--json", "--config", rates, sol(in)), EXIT_OK);
+    ck_assert(gate("score.FIRED") > 0 && gate("orb.SIGNAL") > 0 && gate("FIRED") < 0);
+    ck_assert(gate("score.FIRED") + gate("orb.SIGNAL") == (int64_t)figure("signals"));
+    ck_assert(count_of("refused", "MARKET_HOURS") > 0);
+    ck_assert(figure("trades") > 20 && count_of("exits", "TAKE_PROFIT_1") == 0 && count_of("exits", "TRAILING_STOP") == 0);
+    /* the command line comes after the file; 1 m is the configuration's own default, 15 m that of no file */
+    put(rates, "tp1 = false\n");
+    ck_assert_int_eq(RUN("--json", "--config", rates, "--tp1", "true", sol(in)), EXIT_OK);
+    ck_assert(count_of("exits", "TAKE_PROFIT_1") > 0 && gate("FIRED") >= (int64_t)figure("trades"));
+    const int64_t minutes = gate("NOT_READY");
+    ck_assert_int_eq(RUN("--json", "--trailing", "false", sol(in)), EXIT_OK);
+    ck_assert(gate("NOT_READY") * 15 != minutes && minutes == 999);     /* 200 bars of 5 m */
+    /* a limit that file and command line give differently */
+    put(rates, "leverage = 3\n");
+    ck_complains(RUN("--config", rates, "--leverage", "4", sol(in)), EXIT_BAD_USAGE, "leverage");
+    put(rates, "strategy = score\nstrategy = orb\n");
+    ck_complains(RUN("--config", rates, sol(in)), EXIT_BAD_CONFIG, ":2");
+    end();
+}
+END_TEST
+
+/* Each exit rule is there while it is on, and gone when it is off; the hard stop has no switch. */
+START_TEST(each_exit_is_on_or_off_by_configuration)
+{
+    static const struct {
+        const char *key, *exit;
+    } rules[] = {
+        {"--trailing", "TRAILING_STOP"}, {"--tp1", "TAKE_PROFIT_1"}, {"--tp2", "TAKE_PROFIT_2"},
+        {"--time-stop", "TIME_STOP"},    {"--volatility-stop", "VOLATILITY_STOP"},
+    };
+    begin();
+    put_walk(MINUTES, -1, NULL);
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
+        for (int on = 0; on < 2; on++) {
+            /* one rule alone, so that no other comes before it; of the staircase what is not the targets' break-even */
+            ck_assert_int_eq(RUN("--json", "--volatility-factor", "1.1", rules[i].key, on ? "true" : "false",
+                                 "--primary-tf", "5m", "--confirm-tf", "15m", sol(in)), EXIT_OK);
+            if (i == 0 && !on)      /* moved to break-even by the first target */
+                ck_assert_int_gt(count_of("exits", "TAKE_PROFIT_1"), 0);
+            else
+                ck_assert_msg((count_of("exits", rules[i].exit) > 0) == on, "%s", rules[i].key);
+            ck_assert_int_gt(count_of("exits", "STOP_LOSS"), 0);
+        }
     end();
 }
 END_TEST
@@ -299,24 +375,24 @@ START_TEST(funding_is_paid_by_the_recorded_rates_or_the_contracts)
     begin();
     put_walk(MINUTES, -1, NULL);
     snprintf(with, sizeof with, "SOLUSDTM=%s,%s", in, rates);
-    ck_assert_int_eq(RUN("--json", "--primary", "5m", "--confirm", "15m", sol(in)), EXIT_OK);
+    ck_assert_int_eq(RUN("--json", "--primary-tf", "5m", "--confirm-tf", "15m", sol(in)), EXIT_OK);
     ck_assert(figure("funding") != 0);
     put(rates, "ts_ms,rate\n1722470400000,0.5\n"); /* before anything is open */
-    ck_assert_int_eq(RUN("--json", "--primary", "5m", "--confirm", "15m", with), EXIT_OK);
+    ck_assert_int_eq(RUN("--json", "--primary-tf", "5m", "--confirm-tf", "15m", with), EXIT_OK);
     ck_assert(figure("funding") == 0);
     FILE *f = fopen(rates, "w");
     fprintf(f, "ts_ms,rate\n");
     for (int i = 0; i < MINUTES / 60; i++)
         fprintf(f, "%lld,-0.0001\n", T0_MS + 3600000LL * i + 7);
     fclose(f);
-    ck_assert_int_eq(RUN("--json", "--primary", "5m", "--confirm", "15m", with), EXIT_OK);
+    ck_assert_int_eq(RUN("--json", "--primary-tf", "5m", "--confirm-tf", "15m", with), EXIT_OK);
     const double plain = figure("funding");
     ck_assert(plain != 0);
     zip(rates, 0);
-    ck_assert_int_eq(RUN("--json", "--primary", "5m", "--confirm", "15m", with), EXIT_OK);
+    ck_assert_int_eq(RUN("--json", "--primary-tf", "5m", "--confirm-tf", "15m", with), EXIT_OK);
     ck_assert(figure("funding") == plain);
     zip(in, 0);
-    ck_assert_int_eq(RUN("--json", "--primary", "5m", "--confirm", "15m", with), EXIT_OK);
+    ck_assert_int_eq(RUN("--json", "--primary-tf", "5m", "--confirm-tf", "15m", with), EXIT_OK);
     ck_assert(figure("funding") == plain);
     end();
 }
@@ -386,15 +462,15 @@ START_TEST(latency_makes_no_fill_earlier_and_coarse_bars_keep_the_signals)
 {
     begin();
     put_walk(MINUTES, -1, NULL);
-    ck_assert_int_eq(RUN("--json", "--primary", "5m", "--confirm", "15m", sol(in)), EXIT_OK);
+    ck_assert_int_eq(RUN("--json", "--primary-tf", "5m", "--confirm-tf", "15m", sol(in)), EXIT_OK);
     const double signals = figure("signals"), filled = figure("filled");
     ck_assert_int_eq(
-        RUN("--json", "--latency", "60000", "--primary", "5m", "--confirm", "15m", sol(in)),
+        RUN("--json", "--latency", "60000", "--primary-tf", "5m", "--confirm-tf", "15m", sol(in)),
         EXIT_OK);
     ck_assert(figure("signals") == signals &&
               figure("filled") == 0); /* 60 s in the file, 60 s on the way */
     ck_assert(filled > 0);
-    ck_assert_int_eq(RUN("--json", "--coarse", "--primary", "5m", "--confirm", "15m", sol(in)),
+    ck_assert_int_eq(RUN("--json", "--coarse", "--primary-tf", "5m", "--confirm-tf", "15m", sol(in)),
                      EXIT_OK);
     ck_assert(figure("signals") == signals && figure("bars") == MINUTES / 5);
     end();
@@ -414,8 +490,8 @@ START_TEST(metrics_are_of_the_same_trades)
     put_walk(MINUTES, -1, NULL);
     for (int close = 0; close < 2; close++) {
         ck_assert_int_eq(
-            close ? RUN("--json", "--at-close", "--primary", "5m", "--confirm", "15m", sol(in))
-                  : RUN("--json", "--primary", "5m", "--confirm", "15m", sol(in)),
+            close ? RUN("--json", "--at-close", "--primary-tf", "5m", "--confirm-tf", "15m", sol(in))
+                  : RUN("--json", "--primary-tf", "5m", "--confirm-tf", "15m", sol(in)),
             EXIT_OK);
         const double trades = figure("trades"), net = figure(close ? "net_return" : "net");
         ck_assert(trades > 20 &&
@@ -489,6 +565,7 @@ TESTS("backtest", what_is_wrong_with_a_file_is_said_with_its_line,
       fewer_bars_than_the_warm_up_are_no_trades,
       a_gap_and_a_thousandfold_spike_invent_no_trade_and_no_figure,
       options_that_make_no_sense_are_refused_by_name,
+      a_configuration_file_chooses_strategies_limits_and_exits, each_exit_is_on_or_off_by_configuration,
       bars_that_do_not_divide_the_primary_timeframe_are_refused,
       funding_is_paid_by_the_recorded_rates_or_the_contracts,
       funding_files_that_make_no_sense_are_refused_with_their_line,

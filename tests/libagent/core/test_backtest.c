@@ -39,22 +39,44 @@ static int wave(int i)
     return base + 4 * (k < 10 ? k : 20 - k);
 }
 
+static struct strategies_state *room(int i)
+{
+    static void *of[5];
+    of[i] = realloc(of[i], strategies_size(&setup.strategies));
+    ck_assert_ptr_nonnull(of[i]);
+    return of[i];
+}
+
+/* Names and parameters, separated by blanks. */
+static void choose(int64_t primary_ns, int64_t confirm_ns, const char *names, const char *params)
+{
+    char text[300], why[STRATEGIES_WHY_MAX], *at = NULL;
+    ck_assert_int_eq(strategies_init(&setup.strategies, primary_ns, confirm_ns), ERR_OK);
+    snprintf(text, sizeof text, "%s", names);
+    for (char *word = strtok_r(text, " ", &at); word != NULL; word = strtok_r(NULL, " ", &at))
+        ck_assert_int_eq(strategies_add(&setup.strategies, strategy_find(word)), ERR_OK);
+    snprintf(text, sizeof text, "%s", params);
+    for (char *word = strtok_r(text, " ", &at); word != NULL; word = strtok_r(NULL, " ", &at))
+        ck_assert_msg(strategies_set(&setup.strategies, word, why) == ERR_OK, "%s", why);
+}
+
+#define ANY_SCORE "score.min_score=1 score.min_combined=0 score.min_confidence=0 score.min_groups=0"
+
 static int first_signal(int phase)
 {
-    struct strategy_score *st = calloc(1, sizeof *st);
-    struct score_signal sig;
-    ck_assert_ptr_nonnull(st);
-    ck_assert_int_eq(strategy_score_init(st, setup.primary_ns, setup.confirm_ns), ERR_OK);
+    struct strategies_fired sig[STRATEGIES_MAX];
+    struct strategies_state *st = room(0);
+    char why[STRATEGIES_WHY_MAX];
+    ck_assert_int_eq(strategies_start(&setup.strategies, st, why), ERR_OK);
     fired = -1;
     for (int i = 0; i < HISTORY; i++) {
         int open = wave(i + phase), close = wave(i + phase + 1);
         set_bar(i, open, (open > close ? open : close) + 1, (open < close ? open : close) - 1, close);
-        if (fired < 0 && score_on_bar(st, &setup.score, &bars[i].candle, NULL, false, &sig) == SCORE_FIRED) {
+        if (fired < 0 && strategies_bar(&setup.strategies, st, &bars[i].candle, NULL, false, sig) > 0) {
             fired = i;
-            side = sig.dir;
+            side = sig[0].signal.side;
         }
     }
-    free(st);
     return fired;
 }
 
@@ -63,12 +85,7 @@ static void begin(int want_side)
 {
     backtest_setup_default(&setup);
     setup.account = false;
-    setup.primary_ns = NS_PER_MIN;
-    setup.confirm_ns = 5 * NS_PER_MIN;
-    setup.score.min_score = 1;
-    setup.score.min_combined = 0;
-    setup.score.min_confidence = 0;
-    setup.score.min_groups = 0;
+    choose(NS_PER_MIN, 5 * NS_PER_MIN, "score", ANY_SCORE);
     setup.exits.trailing = setup.exits.tp1 = setup.exits.time_stop = setup.exits.volatility = setup.exits.mae = false;
     terms = (struct contract_terms){
         .multiplier = dec_lit("0.001"), .tick = dec_lit("0.01"), .maker_fee = dec_lit("0.0002"),
@@ -99,6 +116,7 @@ static int run_rule(const struct candle *confirm, size_t n_confirm, int n, struc
 {
     symbol = (struct backtest_symbol){
         .name = "AAAUSDTM", .contract = terms, .bars = bars, .n = (size_t)n, .confirm = confirm, .n_confirm = n_confirm,
+        .rules = room(0),
     };
     test.result = *r;
     int err = backtest_run(&test, &setup, &symbol, 1);
@@ -314,7 +332,7 @@ START_TEST(no_bars_are_no_trades_and_wrong_timeframes_an_error)
     struct backtest_result r = {.bars = 0};
     ck_assert_int_eq(run_rule(NULL, 0, 0, &r), ERR_OK);
     ck_assert_int_eq(r.bars + r.trades, 0);
-    setup.confirm_ns = setup.primary_ns;
+    setup.path_ns = 7;
     ck_assert_int_eq(run_rule(NULL, 0, 100, &r), ERR_RANGE);
     ck_assert_int_eq(r.bars, 0);
 }
@@ -336,7 +354,8 @@ static void begin_account(int want_side)
 static const struct backtest_result *run_account(int n)
 {
     test.result = (struct backtest_result){.bars = 0};
-    symbol = (struct backtest_symbol){.name = "AAAUSDTM", .contract = terms, .bars = bars, .n = (size_t)(fired + 1 + n)};
+    symbol = (struct backtest_symbol){.name = "AAAUSDTM", .contract = terms, .bars = bars, .n = (size_t)(fired + 1 + n),
+                                      .rules = room(0)};
     ck_assert_int_eq(backtest_run(&test, &setup, &symbol, 1), ERR_OK);
     return &test.result;
 }
@@ -444,6 +463,7 @@ static const struct backtest_result *run_two(int n)
     for (int i = 0; i < 2; i++)
         two[i] = (struct backtest_symbol){
             .name = i ? "AAAUSDTM" : "BBBUSDTM", .contract = terms, .bars = bars, .n = (size_t)(fired + 1 + n),
+            .rules = room(i),
         };
     ck_assert_int_eq(backtest_run(&test, &setup, two, 2), ERR_OK);
     return &test.result;
@@ -473,8 +493,10 @@ START_TEST(a_signal_of_an_earlier_close_takes_no_rank)
         earlier[i].candle.start_ns -= 5 * NS_PER_MIN;
     }
     test.result = (struct backtest_result){.bars = 0};
-    two[0] = (struct backtest_symbol){.name = "BBBUSDTM", .contract = terms, .bars = bars, .n = (size_t)fired + 1};
-    two[1] = (struct backtest_symbol){.name = "AAAUSDTM", .contract = terms, .bars = earlier, .n = (size_t)fired + 1};
+    two[0] = (struct backtest_symbol){.name = "BBBUSDTM", .contract = terms, .bars = bars, .n = (size_t)fired + 1,
+                                      .rules = room(0)};
+    two[1] = (struct backtest_symbol){.name = "AAAUSDTM", .contract = terms, .bars = earlier, .n = (size_t)fired + 1,
+                                      .rules = room(1)};
     ck_assert_int_eq(backtest_run(&test, &setup, two, 2), ERR_OK);
     ck_assert_int_eq(test.result.signals, 2);
     ck_assert_int_eq(test.result.approved, 2);
@@ -522,14 +544,14 @@ START_TEST(later_bars_change_no_figure_of_the_bars_before)
     setup.account = true;
     for (int i = 0; i < MOST; i++)
         bars[i].candle.volume = 1e6;
-    y = (struct backtest_symbol){.name = "AAAUSDTM", .contract = terms, .bars = bars, .n = MOST};
+    y = (struct backtest_symbol){.name = "AAAUSDTM", .contract = terms, .bars = bars, .n = MOST, .rules = room(1)};
     whole.result = (struct backtest_result){.bars = 0};
     ck_assert_int_eq(backtest_start(&whole, &setup, &y, 1), ERR_OK);
     for (int k = 1; backtest_step(&whole); k++) {
         if (k < 900 || k % 23 != 0)
             continue;
         test.result = (struct backtest_result){.bars = 0};
-        symbol = (struct backtest_symbol){.name = "AAAUSDTM", .contract = terms, .bars = bars, .n = (size_t)k};
+        symbol = (struct backtest_symbol){.name = "AAAUSDTM", .contract = terms, .bars = bars, .n = (size_t)k, .rules = room(0)};
         ck_assert_int_eq(backtest_run(&test, &setup, &symbol, 1), ERR_OK);
         ck_assert_mem_eq(&test.result, &whole.result, sizeof test.result);
         ck_assert_mem_eq(&test.equity, &whole.equity, sizeof test.equity);
@@ -556,12 +578,11 @@ START_TEST(a_finer_path_gives_the_signals_of_its_primary_bars)
         coarse[i].candle.close = b->candle.close;
         coarse[i].candle.volume += b->candle.volume;
     }
-    setup.primary_ns = 2 * NS_PER_MIN;
-    setup.confirm_ns = 4 * NS_PER_MIN;
-    symbol = (struct backtest_symbol){.name = "AAAUSDTM", .contract = terms, .bars = coarse, .n = MOST / 2};
+    choose(2 * NS_PER_MIN, 4 * NS_PER_MIN, "score", ANY_SCORE);
+    symbol = (struct backtest_symbol){.name = "AAAUSDTM", .contract = terms, .bars = coarse, .n = MOST / 2, .rules = room(1)};
     test.result = (struct backtest_result){.bars = 0};
     ck_assert_int_eq(backtest_run(&test, &setup, &symbol, 1), ERR_OK);
-    struct strategy_score want = symbol.score;
+    const struct strategies_state want = *symbol.rules;
     int64_t signals = test.result.signals;
     ck_assert_int_gt(signals, 5);
     setup.path_ns = NS_PER_MIN;
@@ -569,7 +590,7 @@ START_TEST(a_finer_path_gives_the_signals_of_its_primary_bars)
     ck_assert_int_eq(run_rule(NULL, 0, MOST, &r), ERR_OK);
     ck_assert_int_eq(r.bars, MOST);
     ck_assert_int_eq(r.signals, signals);
-    ck_assert_mem_eq(symbol.score.funnel, want.funnel, sizeof want.funnel);
+    ck_assert_mem_eq(symbol.rules->funnel, want.funnel, sizeof want.funnel);
 }
 END_TEST
 
@@ -610,7 +631,8 @@ START_TEST(funding_is_paid_by_what_is_open_when_it_is_settled)
         after(1, 10000, 10010, 9991, 9995);
         after(2, 9995, 10200, 9995, 10190);
         test.result = (struct backtest_result){.bars = 0};
-        symbol = (struct backtest_symbol){.name = "AAAUSDTM", .contract = terms, .bars = bars, .n = (size_t)fired + 3};
+        symbol = (struct backtest_symbol){.name = "AAAUSDTM", .contract = terms, .bars = bars, .n = (size_t)fired + 3,
+                                      .rules = room(0)};
         if (contracts) {
             symbol.funding_rate = dec_lit("0.001");
             symbol.funding_ns = minute;
@@ -635,7 +657,7 @@ START_TEST(a_short_receives_what_a_long_pays)
     const struct backtest_funding row = {bars[fired + 2].candle.start_ns, dec_lit("0.001")};
     test.result = (struct backtest_result){.bars = 0};
     symbol = (struct backtest_symbol){.name = "AAAUSDTM", .contract = terms, .bars = bars, .n = (size_t)fired + 3,
-                                      .funding = &row, .n_funding = 1};
+                                      .funding = &row, .n_funding = 1, .rules = room(0)};
     ck_assert_int_eq(backtest_run(&test, &setup, &symbol, 1), ERR_OK);
     money_is(test.result.funding, "-0.0999");           /* 999 lots at 100 */
     money_is(test.result.net_money, "-1.00989923");     /* -1.10979923 without */
@@ -718,7 +740,7 @@ START_TEST(an_emergency_takes_back_what_rests_and_is_acknowledged_at_the_next_da
     setup.order_ns = NS_PER_H;
     for (int i = 0; i < 2; i++)
         two[i] = (struct backtest_symbol){.name = i ? "AAAUSDTM" : "BBBUSDTM", .contract = terms, .bars = bars,
-                                          .n = (size_t)fired + 3};
+                                          .n = (size_t)fired + 3, .rules = room(i)};
     static struct backtest_bar other[MOST];
     memcpy(other, bars, sizeof other);
     after(1, 10000, 10010, 9991, 9995);
@@ -783,7 +805,7 @@ static void make_crowd(void)
     for (int k = 0; k < CROWD; k++)
         crowd[k] = (struct backtest_symbol){
             .name = names[k], .contract = terms, .bars = crowd_bars[k], .n = LENGTH, .funding_ns = 8 * NS_PER_H,
-            .funding_rate = dec_lit("0.0001"),
+            .funding_rate = dec_lit("0.0001"), .rules = room(k),
         };
 }
 
@@ -799,8 +821,7 @@ static void begin_crowd(void)
 {
     begin(1);
     backtest_setup_default(&setup);
-    setup.primary_ns = 5 * NS_PER_MIN;
-    setup.confirm_ns = 15 * NS_PER_MIN;
+    choose(5 * NS_PER_MIN, 15 * NS_PER_MIN, "score", "");
     setup.path_ns = NS_PER_MIN;
     setup.order_ns = 5 * NS_PER_MIN;
     setup.limits.min_g = dec_lit("-1");
@@ -832,6 +853,158 @@ START_TEST(an_account_of_many_symbols_keeps_its_books)
     ck_assert_int_gt(r.failed[RISK_CORRELATION] + r.failed[RISK_RANK] + r.failed[RISK_SYMBOL_OPEN], 0);
     const struct backtest_result again = *run_crowd();
     ck_assert_mem_eq(&again, &r, sizeof r);
+}
+END_TEST
+
+/* ---- the same functions as the signal agent's ---- */
+
+#define ALL "score orb pullback vwap ml"
+#define LIVELY "score.min_score=20 orb.sessions=3 orb.confirmations=1 pullback.trend_gap=0.0001 " \
+               "pullback.pullback_atr_mult=2 pullback.min_gap_min=0 vwap.deviation=0.0001 vwap.volume_mult=1 vwap.min_gap_min=0"
+
+START_TEST(all_chosen_strategies_end_in_the_state_that_the_signal_agent_would_have)
+{
+    struct strategies_fired heard[STRATEGIES_MAX];
+    char why[STRATEGIES_WHY_MAX];
+    int64_t signals = 0, seen[STRATEGIES_MAX] = {0};
+    begin_crowd();
+    setup.path_ns = 0;
+    setup.exits.trailing = false;               /* no finer path */
+    choose(NS_PER_MIN, 5 * NS_PER_MIN, ALL, LIVELY);
+    make_crowd();
+    test.result = (struct backtest_result){.bars = 0};
+    ck_assert_int_eq(backtest_run(&test, &setup, &crowd[CROWD - 1], 1), ERR_OK);
+    struct strategies_state *live = room(0);
+    ck_assert_int_eq(strategies_start(&setup.strategies, live, why), ERR_OK);
+    for (int i = 0; i < LENGTH; i++) {
+        const int n = strategies_bar(&setup.strategies, live, &crowd_bars[CROWD - 1][i].candle, NULL, false, heard);
+        signals += n;
+        for (int k = 0; k < n; k++)
+            seen[heard[k].which]++;
+    }
+    ck_assert_int_eq(test.result.signals, signals);
+    for (int i = 0; i < 4; i++)
+        ck_assert_msg(seen[i] > 0, "%s never fired", setup.strategies.of[i].def->name);
+    ck_assert_int_eq(seen[4], 0);               /* there is no model: it abstains */
+    ck_assert_mem_eq(live, crowd[CROWD - 1].rules, strategies_size(&setup.strategies));
+    ck_assert(test.result.judged > 0 && test.result.judged < LENGTH);
+    ck_assert_int_gt(test.result.refused[RISK_SYMBOL_OPEN], 0);
+}
+END_TEST
+
+/* The signals of a close are asked in the order of their ranks, whatever ranks them: how many came second or later. */
+static int step_through(void)
+{
+    int later = 0;
+    make_crowd();
+    test.result = (struct backtest_result){.bars = 0};
+    ck_assert_int_eq(backtest_start(&test, &setup, crowd, CROWD), ERR_OK);
+    while (backtest_step(&test)) {
+        int n = 0;
+        for (int k = 0; k < CROWD; k++)
+            n += crowd[k].n_fired;
+        for (int i = 0; i < n; i++, later += i > 0)
+            ck_assert_int_eq(test.best[i]->rank, i + 1);
+    }
+    return later;
+}
+
+START_TEST(the_ranker_or_the_rank_score_orders_the_signals_of_a_close)
+{
+    struct backtest_result r[2];
+    for (int features = 0; features < 2; features++) {
+        begin_crowd();
+        choose(5 * NS_PER_MIN, 15 * NS_PER_MIN, features ? ALL : "score", features ? LIVELY : "score.min_score=20");
+        setup.features = features;
+        setup.limits.top_n = 1;
+        ck_assert_int_gt(step_through(), 0);
+        r[features] = test.result;
+        ck_assert_int_eq(test.ranker.count > 0, features);
+        ck_assert_int_gt(r[features].refused[RISK_RANK], 0);
+        ck_assert_int_gt(r[features].trades, 10);
+    }
+    /* the same strategies, ordered by the rank score that three of them do not have: other trades */
+    begin_crowd();
+    choose(5 * NS_PER_MIN, 15 * NS_PER_MIN, ALL, LIVELY);
+    setup.limits.top_n = 1;
+    const struct backtest_result other = *run_crowd();
+    ck_assert_int_eq(other.signals, r[1].signals);
+    ck_assert(memcmp(&other, &r[1], sizeof other) != 0);
+}
+END_TEST
+
+START_TEST(a_strategy_has_no_more_positions_than_its_limit)
+{
+    begin_crowd();
+    choose(5 * NS_PER_MIN, 15 * NS_PER_MIN, "score orb", "score.min_score=20 orb.sessions=3");
+    ck_assert_int_eq(run_crowd()->failed[RISK_STRATEGY_POSITIONS], 0);
+    setup.limits.max_strategy_positions = 1;
+    ck_assert_int_gt(run_crowd()->refused[RISK_STRATEGY_POSITIONS], 0);
+}
+END_TEST
+
+START_TEST(an_interval_between_entries_of_a_symbol_is_kept)
+{
+    begin_crowd();
+    ck_assert_int_eq(run_crowd()->failed[RISK_MIN_INTERVAL], 0);
+    setup.limits.min_interval_ns = 12 * NS_PER_H;
+    ck_assert_int_gt(run_crowd()->refused[RISK_MIN_INTERVAL], 0);
+}
+END_TEST
+
+static dec_t largest;           /* margin of an entry, as a fraction of the equity at the start */
+
+static void see_margin(void *arg, const struct backtest_symbol *y, int64_t now_ns)
+{
+    (void)arg, (void)now_ns;
+    largest = dec_max(largest, dec_quo(y->trade.margin, setup.equity));
+}
+
+/* All move as one: the lighthouse is on from the first full window. */
+START_TEST(the_lighthouse_asks_for_more_only_where_it_is_enabled_and_under_its_cap)
+{
+    for (int k = 0; k < 3; k++) {
+        begin_crowd();
+        setup.ended = see_margin;
+        setup.lighthouse = k > 0;
+        setup.limits.risk_per_trade = setup.limits.max_heat = dec_lit("0.9");
+        setup.limits.max_symbol_notional = setup.limits.max_notional = dec_int(10);
+        setup.limits.max_book_share = dec_int(1);
+        setup.limits.correlation_min = 1;
+        setup.limits.max_cluster = CROWD;
+        if (k == 2)
+            setup.limits.burst_cap = dec_lit("0.001");
+        make_crowd();
+        for (int i = 0; i < CROWD; i++)
+            crowd[i].bars = crowd_bars[CROWD - 1];
+        largest = dec_zero();
+        test.result = (struct backtest_result){.bars = 0};
+        ck_assert_int_eq(backtest_run(&test, &setup, crowd, CROWD), ERR_OK);
+        ck_assert(test.gamma.lighthouse);
+        const double share = dec_to_double(largest);
+        printf("lighthouse %s: largest margin %.4f of the equity\n", k == 0 ? "off" : k == 1 ? "on" : "on, capped", share);
+        ck_assert(test.result.trades > (k < 2 ? 20 : 0));
+        if (k == 0)
+            ck_assert(share > 0 && share <= 0.005 * 1.01);
+        else if (k == 1)
+            ck_assert(share > 0.0125 && share <= 0.01365 * 1.01);
+        else
+            ck_assert_int_gt(test.result.refused[RISK_BURST], 0);
+    }
+}
+END_TEST
+
+START_TEST(more_signals_at_once_than_can_be_ranked_are_refused)
+{
+    static struct backtest_symbol many[BACKTEST_SYMBOLS_MAX];
+    begin_crowd();
+    choose(5 * NS_PER_MIN, 15 * NS_PER_MIN, ALL, "");
+    for (int i = 0; i < BACKTEST_SYMBOLS_MAX; i++)
+        many[i] = (struct backtest_symbol){.name = "AAAUSDTM", .contract = terms, .rules = malloc(strategies_size(&setup.strategies))};
+    ck_assert_int_eq(backtest_start(&test, &setup, many, RANKER_MAX / 5 + 1), ERR_RANGE);
+    ck_assert_int_eq(backtest_start(&test, &setup, many, RANKER_MAX / 5), ERR_OK);
+    for (int i = 0; i < BACKTEST_SYMBOLS_MAX; i++)
+        free(many[i].rules);
 }
 END_TEST
 
@@ -883,9 +1056,7 @@ START_TEST(setups_are_refused_for_each_figure_that_makes_no_sense)
     good.path_ns = NS_PER_MIN;
 #define REFUSED(change) do { s = good; s.change; ck_assert_msg(backtest_setup_wrong(&s) != NULL, #change); } while (0)
     ck_assert_ptr_null(backtest_setup_wrong(&good));
-    REFUSED(primary_ns = 0);
-    REFUSED(confirm_ns = good.primary_ns);
-    REFUSED(confirm_ns = good.primary_ns * 3 / 2);
+    REFUSED(strategies.n = 0);
     REFUSED(path_ns = -1);
     REFUSED(path_ns = 7 * NS_PER_MIN);
     REFUSED(level_gap = dec_int(-1));
@@ -893,8 +1064,8 @@ START_TEST(setups_are_refused_for_each_figure_that_makes_no_sense)
     REFUSED(order_ns = -1);
     REFUSED(latency_ns = -1);
     s = good;
-    s.primary_ns = s.path_ns = 7 * NS_PER_MIN;
-    s.confirm_ns = 14 * NS_PER_MIN;
+    s.strategies.tf_ns = s.path_ns = 7 * NS_PER_MIN;
+    s.strategies.confirm_ns = 14 * NS_PER_MIN;
     ck_assert_ptr_nonnull(backtest_setup_wrong(&s));    /* does not divide the hour */
     s.account = false;
     ck_assert_ptr_null(backtest_setup_wrong(&s));
@@ -932,6 +1103,11 @@ TESTS("backtest", a_stopped_long_loses_its_distance_the_slippage_and_both_fees, 
       an_entry_on_its_way_is_passed_by, an_entry_may_be_filled_in_parts_and_its_position_is_managed_meanwhile,
       an_entry_does_not_outlive_a_gap, nothing_is_traded_at_the_prices_of_a_bar_that_is_refused,
       an_emergency_takes_back_what_rests_and_is_acknowledged_at_the_next_day,
-      an_account_of_many_symbols_keeps_its_books, gamma_refuses_who_does_not_move_with_the_others,
+      an_account_of_many_symbols_keeps_its_books,
+      all_chosen_strategies_end_in_the_state_that_the_signal_agent_would_have,
+      the_ranker_or_the_rank_score_orders_the_signals_of_a_close, a_strategy_has_no_more_positions_than_its_limit,
+      an_interval_between_entries_of_a_symbol_is_kept,
+      the_lighthouse_asks_for_more_only_where_it_is_enabled_and_under_its_cap,
+      more_signals_at_once_than_can_be_ranked_are_refused, gamma_refuses_who_does_not_move_with_the_others,
       a_lost_streak_stops_everything_until_the_next_day, without_a_stop_the_liquidation_price_ends_it,
       setups_are_refused_for_each_figure_that_makes_no_sense)
