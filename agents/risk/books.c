@@ -6,11 +6,12 @@
 
 #include "agents/risk/books.h"
 
-void books_init(struct books *b)
+void books_init(struct books *b, int64_t bar_ns, int symbols)
 {
     memset(b, 0, sizeof *b);
     b->version = BOOKS_VERSION;
     b->size = sizeof *b;
+    healing_init(&b->healing, bar_ns, symbols);
 }
 
 int books_restore(struct books *b, const void *bytes, size_t len)
@@ -21,7 +22,10 @@ int books_restore(struct books *b, const void *bytes, size_t len)
     memcpy(head, bytes, sizeof head);
     if (head[0] != BOOKS_VERSION || head[1] != sizeof *b)
         return ERR_VERSION;
+    const struct healing fresh = b->healing;
     memcpy(b, bytes, sizeof *b);
+    if (b->healing.bar_ns != fresh.bar_ns || b->healing.symbols != fresh.symbols)
+        b->healing = fresh;
     return ERR_OK;
 }
 
@@ -89,6 +93,9 @@ enum risk_event books_account(struct books *b, const struct risk_limits *l,
     if (ev == RISK_STOP)
         b->acknowledged = 0;
     try_reset_day(b, l);
+    if (dec_sign(m->equity) > 0)
+        healing_margin(&b->healing, m->market_ns,
+                       dec_to_double(dec_quo(dec_add(m->order_margin, m->position_margin), m->equity)));
     return ev;
 }
 
@@ -167,6 +174,14 @@ void books_position(struct books *b, const struct sub_position *p)
         r->reserved = 0;
 }
 
+/* Of the entry against the decision's price, as a fraction; positive costs. */
+static double slippage(const struct sub_position *p)
+{
+    if (dec_sign(p->decision_px) <= 0 || dec_sign(p->entry_px) <= 0)
+        return 0;
+    return side_of(p->side) * dec_to_double(dec_quo(dec_sub(p->entry_px, p->decision_px), p->decision_px));
+}
+
 enum risk_event books_closed(struct books *b, const struct risk_limits *l, const struct sub_position *p,
                              int64_t bar_ns)
 {
@@ -175,6 +190,7 @@ enum risk_event books_closed(struct books *b, const struct risk_limits *l, const
     TEXT_COPY(b->closed[b->closed_next], p->signal_id);
     b->closed_next = (b->closed_next + 1) % BOOKS_CLOSED;
     struct exposure *r = row_find(b, p->signal_id, p->symbol);
+    healing_trade(&b->healing, p->closed_ns, r != NULL ? r->strategy : "", dec_sign(p->net_pnl) > 0, slippage(p));
     if (r != NULL)
         row_remove(b, r);
     entered(b, p);
@@ -270,6 +286,7 @@ void books_answer(struct books *b, const struct answer *a)
     memcpy(s->id, a->signal_id, sizeof s->id);
     s->close_ns = a->close_ns;
     b->seen_next = (b->seen_next + 1) % BOOKS_SEEN;
+    healing_decision(&b->healing, a->close_ns, (enum risk_reason)a->reason);
     if (a->reason != RISK_OK) {
         b->rejected[a->reason]++;
         return;

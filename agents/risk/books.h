@@ -1,5 +1,5 @@
 /* books - what risk knows and keeps: account, positions and approvals under way, the day, the streak, rests,
- * pauses, answers given, what the lighthouse let in.
+ * pauses, answers given, what the lighthouse let in, what goes wrong with trading (core/healing.h).
  *
  * Changed only by the books_ functions, each told one fact; the same facts in the same order lead to the same
  * books, so the journal keeps the facts and recovery tells them again.
@@ -16,12 +16,13 @@
 #ifndef AGENTS_RISK_BOOKS_H
 #define AGENTS_RISK_BOOKS_H
 
+#include "libagent/core/healing.h"
 #include "libagent/core/pnl.h"
 #include "libagent/core/risk.h"
 #include "proto/messages.h"
 #include "proto/poshash.h"
 
-#define BOOKS_VERSION  2
+#define BOOKS_VERSION  3
 #define BOOKS_ROWS     64
 #define BOOKS_SEEN     16384
 #define BOOKS_CLOSED   64
@@ -63,6 +64,7 @@ struct books {
     struct risk_day day;
     struct risk_streak streak;
     struct risk_burst burst;
+    struct healing healing;
     struct rest {
         char symbol[20];
         int64_t until_ns;
@@ -86,8 +88,10 @@ struct books {
 /* What an order.* message said. */
 enum order_fact { ORDER_SAID, ORDER_FILL, ORDER_ENDED };
 
-void books_init(struct books *b);
-/* Bytes of a struct books.  ERR_TRUNCATED, ERR_VERSION; *b is then untouched. */
+/* bar_ns: primary timeframe; symbols: how many are traded. */
+void books_init(struct books *b, int64_t bar_ns, int symbols);
+/* Bytes of a struct books.  ERR_TRUNCATED, ERR_VERSION; *b is then untouched.  Of another timeframe or number of
+ * symbols than those of books_init() what goes wrong is forgotten. */
 int  books_restore(struct books *b, const void *bytes, size_t len);
 
 /* RISK_STOP: the drawdown stops everything. */

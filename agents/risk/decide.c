@@ -84,13 +84,18 @@ static void gather_market(struct risk *r, struct decision *d)
     d->market.book_age_ms = market_age_ms(in, d->e->now_ns);
 }
 
-/* The lighthouse is a request for more, off unless enabled, and this very signal must still be near it. */
+/* The lighthouse is a request for more, off unless enabled, and this very signal must still be near it.  Self-healing
+ * lowers whatever is asked for. */
 static dec_t size_multiplier(const struct risk *r, const struct msg_signal_generated *m)
 {
+    const struct config *c = agent_config(r->agent);
     dec_t ret = dec_int(1);
-    if (r->books.burst.on && config_bool(agent_config(r->agent), CFG_lighthouse_multiplier) && m->gamma_valid &&
-        m->gamma >= GAMMA_OFF)
-        must(dec_from_double(GAMMA_MULTIPLIER, dec_scaled(1, -2), DEC_HALF_EVEN, &ret) == ERR_OK);
+    double more = 1, less = 1;
+    if (r->books.burst.on && config_bool(c, CFG_lighthouse_multiplier) && m->gamma_valid && m->gamma >= GAMMA_OFF)
+        more = GAMMA_MULTIPLIER;
+    if (config_bool(c, CFG_self_healing))
+        less = healing_factor(&r->books.healing, m->strategy, m->close_ns);
+    must(dec_from_double(more * less, dec_scaled(1, -4), DEC_DOWN, &ret) == ERR_OK);
     return ret;
 }
 

@@ -312,6 +312,29 @@ static void release_void(struct risk *r)
     }
 }
 
+/* Each change of a factor is a degradation, which audit keeps; it clears when the factor is 1 again. */
+static void tell_healing(struct risk *r)
+{
+    char text[160];
+    const int64_t now_ns = agent_market_ns(r->agent);
+    for (int i = 0; i < HEALING_COUNT; i++) {
+        const enum healing_anomaly a = (enum healing_anomaly)i;
+        const double factor = healing_of(&r->books.healing, a, now_ns), told = r->told[i];
+        if (factor >= 1 && told > 0) {
+            r->told[i] = 0;
+            log_info("healing.over", LOG_S("anomaly", healing_name(a)));
+            agent_degraded_clear(r->agent, "trading", healing_name(a));
+        } else if (factor < 1 && (!(told > 0) || factor < told)) {
+            snprintf(text, sizeof text, "%s: %.2f of the margin asked for, recovering", healing_text(a), factor);
+            log_warn("healing", LOG_S("anomaly", healing_name(a)), LOG_F("factor", factor),
+                     LOG_S("action", "less margin is asked for"));
+            agent_degraded(r->agent, SEVERITY_MEDIUM, "trading", healing_name(a), text);
+        }
+        if (factor < 1)
+            r->told[i] = factor;
+    }
+}
+
 static void on_look(void *arg)
 {
     struct risk *r = arg;
@@ -322,6 +345,8 @@ static void on_look(void *arg)
             ask_hours(r, i);
     compare_books(r);
     release_void(r);
+    if (config_bool(agent_config(r->agent), CFG_self_healing) && agent_market_ns(r->agent) > 0)
+        tell_healing(r);
 }
 
 void risk_start(struct agent *a)

@@ -67,7 +67,7 @@ int risk_init(struct agent *a, char why[CONFIG_WHY_MAX])
     r->config_hash = strtoull(hash, NULL, 16);
     token_account(config_text(c, CFG_mode), config_text(c, CFG_rest_url), r->account);
     name_instruments(r, c);
-    books_init(&r->books);
+    books_init(&r->books, r->bar_ns, r->market.n);
     int err = read_boot_id(r->boot_id, why);
     return err < 0 ? err : signkey_load(KEYS_DIR, "risk", r->secret, why);
 }

@@ -42,9 +42,9 @@ struct risk {
     int64_t differ_ns;          /* wall, since when the books differ; 0: they agree */
     bool syncing;
     int64_t duplicates;
+    double told[HEALING_COUNT]; /* factor that a degradation tells of; 0: none raised */
     struct loop_timer *timer;
 };
-
 
 /* keep.c */
 int  risk_init(struct agent *a, char why[CONFIG_WHY_MAX]);

@@ -536,6 +536,7 @@ static int take_config(struct study *x)
     s->features = chosen.features;
     exits_from_config(x->config, &s->exits);
     s->leverage = (int32_t)config_int(x->config, CFG_leverage);
+    s->healing = config_bool(x->config, CFG_self_healing);
     s->lighthouse = config_bool(x->config, CFG_lighthouse_multiplier);
     s->order_ns = config_int(x->config, CFG_order_timeout_s) * NS_PER_S;
     return EXIT_OK;

@@ -19,7 +19,7 @@
 void backtest_setup_default(struct backtest_setup *s)
 {
     *s = (struct backtest_setup){
-        .leverage = 5, .account = true,
+        .leverage = 5, .account = true, .healing = true,
         .equity = dec_int(10000), .level_gap = dec_scaled(8, -6), .order_ns = NS_PER_MIN,
     };
     must(strategies_init(&s->strategies, 15 * NS_PER_MIN, NS_PER_H) == ERR_OK);
@@ -96,6 +96,8 @@ static void end_trade(struct backtest *b, struct backtest_symbol *y)
     tell(b, y);
     if (!s->account)
         return;
+    const dec_t slip = dec_quo(dec_sub(t->pnl.entry_px, t->decided), t->decided);
+    healing_trade(&b->healing, b->now_ns, t->strategy, dec_sign(pnl_net(&t->pnl)) > 0, t->side * dec_to_double(slip));
     b->realised = dec_add(b->realised, pnl_net(&t->pnl));
     y->rest_until_ns = risk_cooldown_until(&s->limits, b->now_ns, primary_ns(s));
     if (risk_streak_close(&b->streak, &s->limits, pnl_net(&t->pnl), b->now_ns, primary_ns(s)) == RISK_STOP)
@@ -132,6 +134,15 @@ static dec_t equity_now(const struct backtest *b)
         if (y->trade.state == BACKTEST_OPEN)
             sum = dec_add(sum, dec_add(pnl_net(&y->trade.pnl), pnl_unrealised(&y->trade.pnl, y->close)));
     }
+    return sum;
+}
+
+static dec_t available(const struct backtest *b)
+{
+    dec_t sum = b->equity;
+    for (int i = 0; i < b->n; i++)
+        if (b->symbol[i].trade.state != BACKTEST_FLAT)
+            sum = dec_sub(sum, b->symbol[i].trade.margin);
     return sum;
 }
 
@@ -448,21 +459,14 @@ static void place(struct backtest *b, struct backtest_symbol *y, const struct st
     };
 }
 
-static dec_t size_multiplier(const struct backtest *b)
+static dec_t size_multiplier(const struct backtest *b, const char *strategy)
 {
     dec_t ret;
-    const double x = gamma_multiplier(&b->gamma, b->setup->lighthouse, b->stopped != 0);
-    must(dec_from_double(x, dec_scaled(1, -2), DEC_HALF_EVEN, &ret) == ERR_OK);
+    double x = gamma_multiplier(&b->gamma, b->setup->lighthouse, b->stopped != 0);
+    if (b->setup->healing)
+        x *= healing_factor(&b->healing, strategy, b->now_ns);
+    must(dec_from_double(x, dec_scaled(1, -4), DEC_DOWN, &ret) == ERR_OK);
     return ret;
-}
-
-static dec_t available(const struct backtest *b)
-{
-    dec_t sum = b->equity;
-    for (int i = 0; i < b->n; i++)
-        if (b->symbol[i].trade.state != BACKTEST_FLAT)
-            sum = dec_sub(sum, b->symbol[i].trade.margin);
-    return sum;
 }
 
 static void decide(struct backtest *b, struct backtest_symbol *y, const struct strategies_fired *f)
@@ -476,7 +480,7 @@ static void decide(struct backtest *b, struct backtest_symbol *y, const struct s
     };
     struct risk_request r = {
         .side = f->signal.side, .leverage = b->setup->leverage, .rank = f->rank, .market_ns = b->now_ns,
-        .close = y->close, .size_multiplier = size_multiplier(b),
+        .close = y->close, .size_multiplier = size_multiplier(b, f->strategy),
     };
     strncpy(r.symbol, y->name, sizeof r.symbol - 1);
     strncpy(r.strategy, f->strategy, sizeof r.strategy - 1);
@@ -489,6 +493,7 @@ static void decide(struct backtest *b, struct backtest_symbol *y, const struct s
     risk_check(&b->setup->limits, &a, &m, &r, &b->verdict);
     count_verdict(&y->result, &b->verdict);
     count_verdict(&b->result, &b->verdict);
+    healing_decision(&b->healing, b->now_ns, b->verdict.reason);
     if (!b->verdict.approved)
         return;
     risk_burst_approved(&b->burst, b->verdict.margin);
@@ -554,6 +559,8 @@ static void value_account(struct backtest *b)
 {
     const int64_t day = b->day.day;
     b->equity = equity_now(b);
+    if (dec_sign(b->equity) > 0)
+        healing_margin(&b->healing, b->now_ns, 1 - dec_to_double(dec_quo(available(b), b->equity)));
     if (risk_day_update(&b->day, &b->setup->limits, b->now_ns, b->equity) == RISK_STOP)
         b->stopped = 1;
     if (b->stopped == 1) {
@@ -606,6 +613,7 @@ int backtest_start(struct backtest *b, const struct backtest_setup *setup, struc
     b->equity = setup->equity;
     must(gamma_init(&b->gamma, n, 0) == ERR_OK);
     ranker_init(&b->ranker);
+    healing_init(&b->healing, primary_ns(setup), n);
     int err = ERR_OK;
     for (int i = 0; i < n && err == ERR_OK; i++)
         err = symbol_init(setup, &symbols[i]);

@@ -38,6 +38,7 @@
 #include "libagent/core/exits.h"
 #include "libagent/core/fill.h"
 #include "libagent/core/gamma.h"
+#include "libagent/core/healing.h"
 #include "libagent/core/risk.h"
 #include "libagent/core/strategies.h"
 
@@ -67,6 +68,7 @@ struct backtest_setup {
     int32_t leverage;
     bool    account;
     /* of the account */
+    bool    healing;            /* ask for less while trading goes wrong */
     bool    lighthouse;         /* ask for more while it is on; every cap can only lower it */
     dec_t   equity;
     dec_t   level_gap;          /* fraction of the price between two levels of the book */
@@ -155,6 +157,7 @@ struct backtest {
     struct risk_day day;
     struct risk_streak streak;
     struct risk_burst burst;
+    struct healing healing;
     struct risk_position positions[BACKTEST_SYMBOLS_MAX];
     struct risk_verdict verdict;
 };

@@ -15,7 +15,7 @@ static struct risk_limits l;
 
 static void setup(void)
 {
-    books_init(&b);
+    books_init(&b, MIN, 2);
     risk_limits_default(&l);
 }
 

@@ -764,6 +764,77 @@ START_TEST(the_lighthouse_asks_for_more_only_when_enabled_and_one_lighthouse_has
 }
 END_TEST
 
+/* Domain 6, test 17, as the agent carries it: less, told, and over without a restart. */
+START_TEST(trading_that_goes_wrong_asks_for_less_until_it_recovers_by_itself)
+{
+    setup();
+    ck_assert_str_eq(ask_for("AAAUSDTM", 1), "OK");
+    const int64_t usual = approved()->qty;
+    for (int i = 0; i < 30; i++) {
+        struct msg_position_closed m = {.position = position_of("DDDUSDTM", 100 + i, 2)};
+        m.position.net_pnl = dec_int(i % 6 == 5 ? 1 : -1);      /* 5 of 30 won, the last one too: no streak */
+        m.position.opened_ns = T0 - NS_PER_MIN;
+        m.position.closed_ns = T0;
+        fake_tell(a, risk_on_position, AGENT_EXECUTION, MSG_POSITION_CLOSED, &m);
+    }
+    fake_pass_ms(a, 500);
+    const struct fake_degradation *d = fake_degraded(a, "trading", "LOW_WIN_RATE");
+    ck_assert(d != NULL && d->severity == SEVERITY_MEDIUM);
+    tell_state();
+    tell_market("BBBUSDTM");
+    ck_assert_str_eq(ask_for("BBBUSDTM", 2), "OK");
+    ck_assert_int_lt(approved()->qty, usual);
+    ck_assert_int_ge(approved()->qty, 3 * usual / 4 - 1);
+    for (int from_snapshot = 0; from_snapshot < 2; from_snapshot++) {
+        struct risk *t;
+        struct agent *x = restarted(&t, from_snapshot);
+        ck_assert_mem_eq(&t->books.healing, &r->books.healing, sizeof t->books.healing);
+        fake_destroy(x);
+        free(t);
+    }
+    struct books other;
+    books_init(&other, 5 * NS_PER_MIN, 4);      /* of another configuration it is forgotten */
+    ck_assert_int_eq(books_restore(&other, &r->books, sizeof r->books), ERR_OK);
+    ck_assert(healing_factor(&other.healing, "score", T0) >= 1);
+
+    a->market_ns = T0 + 100 * NS_PER_MIN;
+    fake_pass_ms(a, 500);
+    ck_assert_ptr_null(fake_degraded(a, "trading", "LOW_WIN_RATE"));
+    tell_state();
+    tell_market("CCCUSDTM");
+    struct msg_signal_generated m = signal_of("CCCUSDTM", 3);
+    m.close_ns = a->market_ns;
+    fake_config(a, "max_cluster_positions", "5");
+    ck_assert_ptr_null(limits_from_config(a->config, &r->limits));
+    ck_assert_str_eq(ask(&m), "OK");
+    ck_assert_int_eq(approved()->qty, usual);
+    teardown();
+}
+END_TEST
+
+START_TEST(self_healing_that_is_off_asks_for_no_less)
+{
+    setup();
+    fake_config(a, "self_healing", "false");
+    ck_assert_str_eq(ask_for("AAAUSDTM", 1), "OK");
+    const int64_t usual = approved()->qty;
+    r->books.healing.cut[HEALING_SLIPPAGE] = (struct healing_cut){.cut = 0.75, .ns = T0};
+    fake_pass_ms(a, 500);
+    ck_assert_ptr_null(fake_degraded(a, "trading", "SLIPPAGE"));
+    tell_state();
+    tell_market("BBBUSDTM");
+    ck_assert_str_eq(ask_for("BBBUSDTM", 2), "OK");
+    ck_assert_int_eq(approved()->qty, usual);
+    fake_config(a, "self_healing", "true");
+    fake_config(a, "max_cluster_positions", "5");
+    ck_assert_ptr_null(limits_from_config(a->config, &r->limits));
+    tell_market("CCCUSDTM");
+    ck_assert_str_eq(ask_for("CCCUSDTM", 3), "OK");
+    ck_assert_int_lt(approved()->qty, usual);
+    teardown();
+}
+END_TEST
+
 START_TEST(a_pause_names_the_symbol_or_the_strategy)
 {
     static const struct { const char *symbol, *strategy, *figure; } c[] = {
@@ -988,6 +1059,7 @@ TESTS("risk", approves_with_everything_that_execution_needs, the_token_says_what
       bad_input_is_refused_by_name_and_for_its_symbol_alone, levels_of_less_than_a_lot_are_no_depth,
       hours_interval_and_positions_of_a_strategy_are_configured,
       the_lighthouse_asks_for_more_only_when_enabled_and_one_lighthouse_has_its_cap,
+      trading_that_goes_wrong_asks_for_less_until_it_recovers_by_itself, self_healing_that_is_off_asks_for_no_less,
       a_pause_names_the_symbol_or_the_strategy,
       each_kind_of_fact_is_recovered_from_its_note_and_damaged_notes_are_errors,
       counts_what_it_answered_and_tells_its_own_view_of_the_positions,

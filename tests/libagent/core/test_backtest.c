@@ -994,6 +994,26 @@ START_TEST(the_lighthouse_asks_for_more_only_where_it_is_enabled_and_under_its_c
 }
 END_TEST
 
+START_TEST(a_run_of_losses_lowers_what_is_asked_for_where_self_healing_is_on)
+{
+    dec_t fees[2];
+    for (int on = 0; on < 2; on++) {
+        begin_crowd();
+        setup.healing = on;
+        setup.exits.slippage = dec_lit("0.02");             /* more than any target brings */
+        setup.limits.streak_warn = setup.limits.streak_block = 1000;
+        setup.limits.streak_max = 1000;
+        const struct backtest_result *r = run_crowd();
+        printf("%lld of %lld won, factor %.2f\n", (long long)r->wins, (long long)r->trades,
+               healing_of(&test.healing, HEALING_LOW_WIN_RATE, test.healing.cut[HEALING_LOW_WIN_RATE].ns));
+        ck_assert_int_gt(r->trades, 30);
+        ck_assert(test.healing.cut[HEALING_LOW_WIN_RATE].cut > 0);
+        fees[on] = r->fees;
+    }
+    ck_assert(dec_lt(fees[1], fees[0]));        /* smaller trades */
+}
+END_TEST
+
 START_TEST(more_signals_at_once_than_can_be_ranked_are_refused)
 {
     static struct backtest_symbol many[BACKTEST_SYMBOLS_MAX];
@@ -1108,6 +1128,7 @@ TESTS("backtest", a_stopped_long_loses_its_distance_the_slippage_and_both_fees, 
       the_ranker_or_the_rank_score_orders_the_signals_of_a_close, a_strategy_has_no_more_positions_than_its_limit,
       an_interval_between_entries_of_a_symbol_is_kept,
       the_lighthouse_asks_for_more_only_where_it_is_enabled_and_under_its_cap,
+      a_run_of_losses_lowers_what_is_asked_for_where_self_healing_is_on,
       more_signals_at_once_than_can_be_ranked_are_refused, gamma_refuses_who_does_not_move_with_the_others,
       a_lost_streak_stops_everything_until_the_next_day, without_a_stop_the_liquidation_price_ends_it,
       setups_are_refused_for_each_figure_that_makes_no_sense)
