@@ -474,6 +474,40 @@ START_TEST(a_cancel_that_got_lost_is_sent_again)
 }
 END_TEST
 
+/* Domain 6, test 3: execution hears approvals alone, and one that came too late is a rejection. */
+START_TEST(an_approval_that_expired_or_was_changed_places_nothing)
+{
+    static const char *const whys[] = {"EXPIRED", "MALFORMED", "MALFORMED", "MALFORMED"};
+    begin();
+    for (int i = 0; i < 5; i++) {
+        static struct msg_risk_approved m;
+        uint8_t id[16];
+        m = (struct msg_risk_approved){
+            .side = SIDE_BUY, .qty = i == 1 ? 0 : 4, .leverage = 2, .price = dec_int(100),
+            .stop_px = dec_int(i == 2 ? 0 : 98), .tp1_px = dec_lit("102.4"), .tp2_px = dec_int(104),
+            .decision_px = dec_int(100), .atr = dec_int(1), .margin = dec_int(1), .close_ns = a->market_ns,
+            .issued_ns = a->now_ns, .expires_ns = a->now_ns + (i == 0 ? 0 : NS_PER_S),
+            .token_len = i == 3 ? TOKEN_SIZE - 1 : TOKEN_SIZE, .symbol = "XBTUSDTM",
+        };
+        snprintf(m.approval_id, sizeof m.approval_id, "00000000-0000-4000-8000-%012d", ++approvals);
+        must(token_uuid(m.approval_id, id) == ERR_OK);
+        token_cl_ord_id(id, i == 4 ? LEG_EXIT : LEG_ENTRY, 1, m.cl_ord_id);    /* 4: not its own id */
+        fake_tell(a, exec_on_approved, AGENT_RISK, MSG_RISK_APPROVED, &m);
+        fake_settle();
+        pass(1000);
+        ck_assert_ptr_null(trade());
+        ck_assert_int_eq(fv_count("entry"), 0);
+        if (i < 4)
+            ck_assert_str_eq(said(MSG_ORDER_REJECTED, (size_t)i)->reason, whys[i]);
+    }
+    ck_assert_uint_eq(fake_count(a, MSG_ORDER_PLACED), 0);
+    approve();                                  /* and a good one does */
+    fake_settle();
+    ck_assert_int_eq(fv_count("entry"), 1);
+    end();
+}
+END_TEST
+
 /* ---- targets and stops ---- */
 
 /* Domain 6, test 9. */
@@ -1142,6 +1176,7 @@ TESTS("execution", volatility_twice_that_of_the_entry_closes_the_position,
       a_partial_fill_is_covered_at_once_and_the_rest_is_cancelled_in_time,
       a_partial_fill_without_its_attached_stop_gets_one, what_is_left_of_an_entry_goes_when_the_position_is_closed,
       a_fill_of_the_entry_after_the_close_is_taken_over_and_closed, a_cancel_that_got_lost_is_sent_again,
+      an_approval_that_expired_or_was_changed_places_nothing,
       the_first_target_moves_the_stop_to_break_even_with_fees, paused_the_stop_rises_time_closes_and_flatten_works,
       each_exit_rule_is_on_or_off_by_configuration, a_new_stop_rests_before_the_old_one_goes,
       a_stop_that_cannot_be_raised_is_kept_by_execution_itself,

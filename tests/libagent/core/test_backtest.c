@@ -441,6 +441,7 @@ START_TEST(the_bar_of_the_fill_may_stop_but_not_win)
 }
 END_TEST
 
+/* Domain 6, test 3, of the core. */
 START_TEST(what_risk_refuses_is_counted_by_its_reason_and_not_traded)
 {
     begin_account(1);

@@ -18,7 +18,7 @@ static double apart(double a, double b)     /* degrees, around the circle */
     return fmin(d, 360 - d);
 }
 
-/* Acceptance test 14: 1990-04-19 0:00 UT, the tutorial's numbers, to better than 0.001 degrees:
+/* Domain 6, test 14: 1990-04-19 0:00 UT, the tutorial's numbers, to better than 0.001 degrees:
  * their last digit is worth 1 more or less. */
 START_TEST(equals_the_worked_example_of_1990_04_19_to_a_thousandth_of_a_degree)
 {

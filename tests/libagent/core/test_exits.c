@@ -49,6 +49,7 @@ START_TEST(hard_stop_closes_everything_once_until_reopened)
 }
 END_TEST
 
+/* Domain 6, test 9, on both sides, of one to five lots. */
 START_TEST(tp1_closes_half_of_the_lots_and_moves_the_stop_to_break_even)
 {
     for (int s = -1; s <= 1; s += 2)

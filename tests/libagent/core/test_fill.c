@@ -71,6 +71,7 @@ START_TEST(a_taker_walks_the_book_within_its_limit)
 }
 END_TEST
 
+/* Domain 6, test 8. */
 START_TEST(a_resting_order_fills_only_when_the_market_trades_to_or_through_it_in_queue_order)
 {
     for (int side = -1; side <= 1; side += 2) {

@@ -129,6 +129,7 @@ START_TEST(volatility_bounds_the_leverage)
 }
 END_TEST
 
+/* Domain 6, test 8: where it rests. */
 START_TEST(entry_rests_at_the_ninth_level_and_aborts_beyond_the_slippage)
 {
     struct book_level b[9];

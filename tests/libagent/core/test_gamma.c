@@ -1,4 +1,4 @@
-/* Gamma, lighthouse, kappa, CASCADE, the gate.  Acceptance test 1 (constant inputs give a constant
+/* Gamma, lighthouse, kappa, CASCADE, the gate.  Domain 6, test 1 (constant inputs give a constant
  * Gamma, permutation changes nothing, row-misaligned series are detected) is the three below that
  * say so. */
 #include <complex.h>
@@ -91,7 +91,7 @@ START_TEST(equals_the_definition_at_every_hour)
 }
 END_TEST
 
-/* Acceptance test 1, first part. */
+/* Domain 6, test 1, first part. */
 START_TEST(constant_inputs_give_a_constant_gamma)
 {
     struct gamma *m = calloc(1, sizeof *m);
@@ -120,7 +120,7 @@ START_TEST(constant_inputs_give_a_constant_gamma)
 }
 END_TEST
 
-/* Acceptance test 1, second part. */
+/* Domain 6, test 1, second part. */
 START_TEST(a_permutation_of_the_symbols_changes_no_bit)
 {
     enum { N = 8, H = 60 };
@@ -146,7 +146,7 @@ START_TEST(a_permutation_of_the_symbols_changes_no_bit)
 }
 END_TEST
 
-/* Acceptance test 1, third part.  Two of eight series begin 7 h later: put together by row they
+/* Domain 6, test 1, third part.  Two of eight series begin 7 h later: put together by row they
  * would be mixed up; here they are either aligned (their own times) or stale (their times do not
  * reach the hour). */
 START_TEST(rows_that_are_shifted_against_each_other_are_detected)
@@ -209,7 +209,7 @@ static double recorded_mean(struct candle *const c[], const int n[], int symbols
     return sum / (double)*hours;
 }
 
-/* Acceptance test 1, what it is for: stamps of two symbols that lie by 7 h cost a
+/* Domain 6, test 1, what it is for: stamps of two symbols that lie by 7 h cost a
  * third of Gamma. */
 START_TEST(recorded_series_seven_hours_off_have_a_lower_gamma)
 {

@@ -245,6 +245,7 @@ START_TEST(bad_input_gets_a_named_verdict_and_never_an_approval)
 }
 END_TEST
 
+/* Domain 6, test 6, of the core; the agent has its own. */
 START_TEST(the_days_loss_pauses_then_stops_and_survives_a_restart)
 {
     struct risk_day d = {0}, saved;
