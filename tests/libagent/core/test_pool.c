@@ -1,5 +1,6 @@
 /* Pooling by log-odds: examples by hand, and properties over random opinions from a printed seed,
  * each shown to fail on a planted mutant. */
+#define TEST_TIMEOUT 300
 #include "libagent/core/pool.h"
 #include "proto/err.h"
 #include "tests/libagent/core/plain.h"
@@ -245,7 +246,7 @@ static const struct property {
 
 START_TEST(every_property_holds_over_random_opinions_and_catches_its_mutant)
 {
-    enum { CASES = 200000, MUTANT_CASES = 1000 };
+    enum { CASES = PLAIN_CASES(1000000), MUTANT_CASES = 1000 };
     const char *given = getenv("ENIGMA_TEST_SEED");
     const uint64_t start = given != NULL ? strtoull(given, NULL, 10) : 20240805;
 
