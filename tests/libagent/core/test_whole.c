@@ -1,11 +1,13 @@
 /* The whole core over every recorded candle of ../shared/data/candles, and over random walks: each
- * indicator, divergence, pattern, both timeframes' scores, alignment, Gamma.  Not one number that
- * is not finite, not one bar refused that is sound, no allocation once the states are there.
+ * indicator, divergence, pattern, both timeframes' scores, alignment, Gamma; then traded by every
+ * strategy, ranker, risk decision, exits and fills.  Not one number that is not finite, not one bar
+ * refused that is sound, no allocation once the states are there.
  *
  * The last line printed is a digest of every answer, bit by bit: tests/scenario/test_same_bytes.sh
  * compares it between compilers and levels of optimisation.
  */
 #define TEST_TIMEOUT 600
+#include "libagent/core/backtest.h"
 #include "libagent/core/ephemeris.h"
 #include "libagent/core/gamma.h"
 #include "libagent/core/pattern.h"
@@ -153,6 +155,90 @@ static void series(const char *name, const struct candle *c, int n)
     take(&indicators, sizeof indicators);
 }
 
+/* ---- traded ---- */
+
+static struct backtest test;
+static struct backtest_setup setup;
+static struct backtest_symbol symbol;
+static struct backtest_bar *traded;
+static long trades, approved, refusals;
+
+static void choose(int64_t tf_ns)
+{
+    char why[STRATEGIES_WHY_MAX], word[40];
+    backtest_setup_default(&setup);
+    setup.features = true;
+    setup.account = GAMMA_TF_NS % tf_ns == 0;
+    setup.limits.stop_atr = dec_int(2);     /* of coarse bars */
+    must(strategies_init(&setup.strategies, tf_ns, 4 * tf_ns) == ERR_OK);
+    for (size_t i = 0; i < strategy_count(); i++)
+        if (strcmp(strategy_at(i)->name, "orb") != 0 || tf_ns < 1440 * PLAIN_MINUTE)
+            must(strategies_add(&setup.strategies, strategy_at(i)) == ERR_OK);
+    snprintf(word, sizeof word, "orb.window_min=%lld", (long long)(tf_ns / PLAIN_MINUTE));
+    if (tf_ns > 15 * PLAIN_MINUTE && tf_ns < 1440 * PLAIN_MINUTE)
+        must(strategies_set(&setup.strategies, word, why) == ERR_OK);
+    must(backtest_setup_wrong(&setup) == NULL);
+}
+
+/* A contract of five digits, of which a lot is about a dollar. */
+static void contract_at(double price)
+{
+    const int places = 4 - (int)floor(log10(price));
+    dec_t lot = dec_zero();
+    must(dec_from_double(1 / price, dec_scaled(1, places - 4), DEC_CEIL, &lot) == ERR_OK);
+    symbol.contract = (struct contract_terms){
+        .multiplier = lot, .tick = dec_scaled(1, -places), .maker_fee = dec_scaled(2, -4),
+        .taker_fee = dec_scaled(6, -4), .lfr = dec_scaled(6, -4), .lot = 1, .max_qty = 1000000,
+        .tier_count = 1, .tier = {{.max_notional = dec_zero(), .mmr = dec_scaled(5, -3), .max_leverage = 50}},
+    };
+}
+
+static dec_t exact(double price)
+{
+    dec_t ret = dec_zero();
+    dec_from_double(price, symbol.contract.tick, DEC_HALF_EVEN, &ret);
+    return ret;
+}
+
+static void make_traded(const struct candle *c, int n)
+{
+    contract_at(c[n / 2].close);
+    traded = realloc(traded, (size_t)n * sizeof *traded);
+    for (int i = 0; i < n; i++) {
+        struct backtest_bar *b = &traded[i];
+        *b = (struct backtest_bar){c[i], exact(c[i].open), exact(c[i].high), exact(c[i].low), exact(c[i].close)};
+        b->candle.open = dec_to_double(b->open);
+        b->candle.high = dec_to_double(b->high);
+        b->candle.low = dec_to_double(b->low);
+        b->candle.close = dec_to_double(b->close);
+    }
+    choose(c[0].tf_ns);
+    symbol.name = "AAAUSDTM";
+    symbol.bars = traded;
+    symbol.n = (size_t)n;
+    symbol.rules = realloc(symbol.rules, strategies_size(&setup.strategies));
+    test.result = (struct backtest_result){.bars = 0};
+}
+
+static void trade(void)
+{
+    must(backtest_run(&test, &setup, &symbol, 1) == ERR_OK);
+    const struct backtest_result *r = &test.result;
+    const double figures[] = {r->net, r->gains, r->losses, r->peak, r->max_drawdown, dec_to_double(r->net_money),
+                              dec_to_double(r->fees), dec_to_double(r->funding), dec_to_double(test.equity)};
+    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
+        number(figures[i]);
+    take(r, sizeof *r);
+    trades += r->trades;
+    approved += r->approved;
+    refusals += r->signals - r->approved;
+}
+
+static void say_traded(void)
+{
+    printf("traded by every strategy: %ld refused, %ld approved, %ld trades\n", refusals, approved, trades);
+}
+
 /* Series of 1 h side by side. */
 static void together(struct candle *const c[], const int n[], int symbols)
 {
@@ -214,8 +300,10 @@ static void recorded(const char *name, const struct candle *c, int n)
         memcpy(hourly[hours], c, (size_t)n * sizeof *c);
         hourly_n[hours++] = n;
     }
+    make_traded(c, n);
     counting = true;
     series(name, c, n);
+    trade();
     counting = false;
 }
 
@@ -239,6 +327,8 @@ START_TEST(every_recorded_candle_goes_through_without_a_nan_a_refusal_or_an_allo
     ck_assert_int_eq(refused, 0);
     ck_assert_int_le(jumps, 1); /* Coinbase printed 0.06 USD for one BTC on 15 April 2017 */
     ck_assert_int_eq(allocations, 0);
+    say_traded();
+    ck_assert(count == 0 || trades > 1000);
     printf("digest of the recorded candles %016llx\n", (unsigned long long)digest);
     for (int i = 0; i < hours; i++)
         free(hourly[i]);
@@ -257,8 +347,13 @@ START_TEST(random_candles_go_through_as_well)
         c[i] = plain_walk(N, 500 + (uint64_t)i);
     }
     start_counting();
-    for (int i = 0; i < SERIES; i++)
+    for (int i = 0; i < SERIES; i++) {
+        counting = false;
+        make_traded(c[i], N);
+        counting = true;
         series("random", c[i], N);
+        trade();
+    }
     for (int i = 0; i < SERIES; i++)
         for (int t = 0; t < N; t++) { /* the same, as bars of an hour */
             c[i][t].start_ns = (int64_t)t * GAMMA_TF_NS;
@@ -275,6 +370,8 @@ START_TEST(random_candles_go_through_as_well)
     ck_assert_int_eq(refused, 0);
     ck_assert_int_eq(allocations, 0);
     ck_assert_int_gt(verdicts[SCORE_FIRED], 0);
+    say_traded();
+    ck_assert_int_gt(trades, 50);
     printf("digest of random candles %016llx\n", (unsigned long long)digest);
     for (int i = 0; i < SERIES; i++)
         free(c[i]);
