@@ -520,6 +520,26 @@ START_TEST(a_day_that_loses_too_much_stops_everything_until_the_next_one)
 }
 END_TEST
 
+/* In a market without an end of day nothing is closed at 00:00 UTC; the day's loss begins anew. */
+START_TEST(the_days_rollover_closes_nothing_and_begins_the_days_loss_anew)
+{
+    begin_account(1);
+    setup.limits.daily_loss = dec_lit("0.00005");
+    setup.limits.max_daily_drawdown = dec_lit("0.005");
+    after(1, 10000, 10010, 9991, 9995);
+    after(2, 9995, 9995, 9920, 9925);           /* 0.67 and the fee lost of 10000: entries end */
+    run_account(2);
+    ck_assert(test.day.paused && symbol.trade.state == BACKTEST_OPEN);
+    const int64_t day = test.day.day;
+    after(3, 9925, 9930, 9920, 9925);
+    bars[fired + 3].candle.start_ns = (day + 1) * NS_PER_DAY;
+    const struct backtest_result *r = run_account(3);
+    ck_assert_int_eq(test.day.day, day + 1);
+    ck_assert(!test.day.paused && dec_eq(test.day.start_equity, test.equity));
+    ck_assert(symbol.trade.state == BACKTEST_OPEN && r->trades == 0);
+}
+END_TEST
+
 START_TEST(a_gap_beyond_the_liquidation_price_costs_the_margin_and_no_more)
 {
     begin_account(1);
@@ -1118,6 +1138,7 @@ TESTS("backtest", a_stopped_long_loses_its_distance_the_slippage_and_both_fees, 
       signals_of_one_close_are_ranked_and_the_second_sees_the_first,
       a_signal_of_an_earlier_close_takes_no_rank,
       a_day_that_loses_too_much_stops_everything_until_the_next_one,
+      the_days_rollover_closes_nothing_and_begins_the_days_loss_anew,
       a_gap_beyond_the_liquidation_price_costs_the_margin_and_no_more, later_bars_change_no_figure_of_the_bars_before,
       a_finer_path_gives_the_signals_of_its_primary_bars, setups_that_would_invent_profit_or_make_no_sense_are_refused,
       funding_is_paid_by_what_is_open_when_it_is_settled, a_short_receives_what_a_long_pays,

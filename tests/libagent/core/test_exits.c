@@ -237,6 +237,39 @@ START_TEST(each_rule_acts_while_it_is_on_and_only_then)
 }
 END_TEST
 
+/* The order of domain 2.5: whatever else is due, the first one closes, alone. */
+START_TEST(of_several_rules_that_are_due_the_first_of_the_order_closes)
+{
+    for (int s = -1; s <= 1; s += 2) {
+        const dec_t lost = dec_int(1000 - 15 * s), won = dec_int(1000 + 20 * s);
+        start(s, 4);
+        ck_assert(at(lost, 16, 10) == 1 && out[0].reason == EXIT_STOP_LOSS && out[0].qty == 4);
+        start(s, 4);
+        e.stop = dec_int(1000 + 6 * s);             /* moved before: the same place in the order */
+        ck_assert(at(lost, 16, 10) == 1 && out[0].reason == EXIT_TRAILING_STOP);
+        start(s, 4);
+        ck_assert(at(won, 16, 10) == 1 && out[0].reason == EXIT_TAKE_PROFIT_2 && out[0].qty == 4);
+        start(s, 4);
+        ck_assert(at(dec_int(1000 + 12 * s), 1, 10) == 3 && out[0].kind == EXIT_MOVE_STOP);     /* trailing, target, ... */
+        ck_assert(out[1].reason == EXIT_TAKE_PROFIT_1 && out[2].reason == EXIT_VOLATILITY_STOP);
+        ck_assert_int_eq(out[1].qty + out[2].qty, 4);
+        start(s, 4);
+        e.venue_stop = 1;
+        ck_assert(at(lost, 16, 10) == 1 && out[0].reason == EXIT_TIME_STOP);
+        start(s, 4);
+        e.venue_stop = 1;
+        params.time_stop = false;
+        ck_assert(at(lost, 16, 10) == 1 && out[0].reason == EXIT_VOLATILITY_STOP);
+        params.volatility = false;
+        exits_reopen(&e);
+        ck_assert(at(lost, 16, 10) == 1 && out[0].reason == EXIT_MAE_STOP);
+    }
+    ck_assert(EXIT_STOP_LOSS < EXIT_TRAILING_STOP && EXIT_TRAILING_STOP < EXIT_TAKE_PROFIT_1 &&
+              EXIT_TAKE_PROFIT_1 < EXIT_TAKE_PROFIT_2 && EXIT_TAKE_PROFIT_2 < EXIT_TIME_STOP &&
+              EXIT_TIME_STOP < EXIT_VOLATILITY_STOP && EXIT_VOLATILITY_STOP < EXIT_MAE_STOP);
+}
+END_TEST
+
 START_TEST(names_are_those_of_the_table)
 {
     ck_assert_str_eq(exit_reason_name(EXIT_STOP_LOSS), "STOP_LOSS");
@@ -365,7 +398,8 @@ TESTS("exits", hard_stop_closes_everything_once_until_reopened,
       in_a_bar_targets_are_filled_at_their_prices_or_at_a_better_open,
       in_a_bar_without_a_stop_the_excursion_closes_where_it_is_reached,
       a_bar_closes_by_time_and_volatility_at_its_close_and_bad_ones_change_nothing,
-      each_rule_acts_while_it_is_on_and_only_then, names_are_those_of_the_table,
+      each_rule_acts_while_it_is_on_and_only_then, of_several_rules_that_are_due_the_first_of_the_order_closes,
+      names_are_those_of_the_table,
       positions_that_cannot_be_managed_are_refused, funding_paid_moves_the_break_even,
       a_literal_staircase_replaces_the_shares, what_rests_at_the_venue_is_left_to_it,
       a_close_leaves_out_what_the_first_target_already_asked_for,
