@@ -119,6 +119,22 @@ void bars_apply(struct signals *s, int symbol, const struct candle *c, bool warm
     apply(s, symbol, c, warm, heard_ns, &late);
 }
 
+/* Off the way of the signals, which are out by now, and for the record: nothing is decided by a shape. */
+static void look_for_shapes(struct signals *s, struct symbol *y, const struct candle *c)
+{
+    if (pattern_push(&y->shapes, c, y->rules->atr) < 0)
+        return;
+    for (int i = 0; i < PATTERN_COUNT; i++) {
+        const enum pattern_kind k = (enum pattern_kind)i;
+        const struct pattern_found *f = pattern_now(&y->shapes, k);
+        if (f == NULL || f->bar != y->shapes.bars - 1)
+            continue;
+        s->shapes++;
+        log_info("pattern", LOG_S("symbol", y->name), LOG_S("shape", pattern_name(k)), LOG_I("dir", pattern_dir(k)),
+                 LOG_F("line", f->line), LOG_F("height", f->height), LOG_I("weight", 0));
+    }
+}
+
 void bars_live(struct signals *s, int symbol, const struct candle *c, bool warm, int64_t heard_ns)
 {
     struct salvo late;
@@ -128,6 +144,7 @@ void bars_live(struct signals *s, int symbol, const struct candle *c, bool warm,
     for (int i = 0; i < late.n; i++)
         publish_late(s, &late.of[i]);
     publish_due(s);
+    look_for_shapes(s, &s->symbols[symbol], c);
 }
 
 static void on_primary(struct signals *s, int symbol, const struct candle *c, bool warm, int64_t heard_ns)

@@ -101,6 +101,7 @@ static int read_symbols(struct signals *s, const struct config *c, char why[CONF
         must(y->rules != NULL);
         must(strategies_start(&s->chosen.strategies, y->rules, text) == ERR_OK);
         day_atr_init(&y->day);
+        pattern_init(&y->shapes);
     }
     return ERR_OK;
 }

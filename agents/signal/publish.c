@@ -318,7 +318,7 @@ size_t signals_counters(struct agent *a, struct sub_counter *ret, size_t max)
     const struct signals *s = agent_state(a);
     const struct { const char *name; int64_t n; } own[] = {
         {"bars", s->bars}, {"signals", s->fired}, {"late", s->late}, {"recovered", s->recovered},
-        {"mined", s->mined},
+        {"mined", s->mined}, {"shapes", s->shapes},
     };
     size_t n = 0;
     for (; n < sizeof own / sizeof own[0] && n < max; n++) {

@@ -16,6 +16,7 @@
 #include "libagent/agent.h"
 #include "libagent/core/day_atr.h"
 #include "libagent/core/gamma.h"
+#include "libagent/core/pattern.h"
 #include "libagent/strategies_config.h"
 
 #define SYMBOLS_MAX  BATCH_SYMBOLS_MAX
@@ -40,6 +41,7 @@ struct symbol {
     char name[20];
     struct strategies_state *rules;         /* in snapshots, and in a note after history was fed */
     struct day_atr day;
+    struct pattern shapes;                  /* of the live bars of this start; not kept */
     struct feed feed;
     struct candle waiting;      /* newest live bar that came while bars before it are missing */
     bool has_waiting, waiting_warm;
@@ -59,6 +61,7 @@ struct signals {
     int64_t bars, fired, late;  /* kept */
     int64_t stated_ns, stated_market_ns;    /* the last signal.state: wall, market */
     int64_t mined;              /* the miner's cycles of this start */
+    int64_t shapes;             /* found at this start */
     int64_t planets_day;        /* market day of which the planets were logged */
     int64_t recovered;          /* bars taken from notes at this start */
     struct loop_timer *timer_batch, *timer_mining, *timer_state, *timer_feed;

@@ -625,6 +625,28 @@ START_TEST(every_signal_carries_its_symbols_coherence_kappa_and_cascade)
 }
 END_TEST
 
+START_TEST(shapes_are_found_behind_the_signals)
+{
+    struct sub_counter c[64];
+    int64_t shapes = -1;
+    start_with("probe");
+    warm();
+    for (int bar = 0; bar < 600; bar++) {
+        tell_bars(bar, bar + 1);
+        fake_forget(a);
+        while (a->n_notes > 0)
+            free(a->notes[--a->n_notes].data);
+    }
+    const size_t n = signals_counters(a, c, 64);
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(c[i].name, "shapes") == 0)
+            shapes = c[i].count;
+    ck_assert_int_gt(shapes, 0);
+    ck_assert_int_eq(s->symbols[0].shapes.bars, 600);
+    stop();
+}
+END_TEST
+
 START_TEST(the_mining_interval_is_market_time_but_never_below_its_floor)
 {
     static const struct { const char *interval_ms; double speed; int64_t want_ms; } cases[] = {
@@ -662,4 +684,5 @@ TESTS("signal", is_ready_when_history_came_page_by_page, a_symbol_without_histor
       a_market_that_moves_as_one_lights_the_lighthouse_until_it_is_stale,
       the_lighthouse_survives_a_crash_and_is_not_lost_while_history_comes,
       every_signal_carries_its_symbols_coherence_kappa_and_cascade,
-      the_mining_interval_is_market_time_but_never_below_its_floor)
+      the_mining_interval_is_market_time_but_never_below_its_floor,
+      shapes_are_found_behind_the_signals)
