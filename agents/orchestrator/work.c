@@ -97,8 +97,8 @@ static void on_reaped(void *arg, int err, const struct queue_reaped *r)
     for (int i = 0; err == ERR_OK && i < r->dead; i++) {
         const struct task_entry *t = tasks_find(&o->tasks, r->dead_ids[i]);
         struct msg_task m = {.state = TASK_DEAD, .priority = PRIORITY_NORMAL, .attempt = QUEUE_ATTEMPTS};
-        snprintf(m.task_id, sizeof m.task_id, "%s", r->dead_ids[i]);
-        snprintf(m.kind, sizeof m.kind, "%s", t != NULL ? t->kind : "");
+        TEXT_COPY(m.task_id, r->dead_ids[i]);
+        TEXT_COPY(m.kind, t != NULL ? t->kind : "");
         snprintf(m.detail, sizeof m.detail, "its worker was lost %d times", QUEUE_ATTEMPTS);
         agent_publish(a, TOPIC_TASK, "dead", MSG_TASK, &m, NULL);
         end_task(a, r->dead_ids[i]);    /* it would be added again when Redis comes up empty */
