@@ -17,6 +17,7 @@ FLAGS.release := -O2 -g
 FLAGS.asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 FLAGS.tsan    := -O1 -g -fsanitize=thread
 FLAGS.cov     := -O0 -g --coverage
+FLAGS.failpoints := -O1 -g -DFAILPOINTS
 CPPFLAGS += -I. -D_GNU_SOURCE
 CFLAGS   += -std=c11 $(WARN) $(FLAGS.$(V)) -fno-strict-overflow -MMD -MP
 LDFLAGS  += $(FLAGS.$(V)) -Wl,--as-needed
@@ -108,8 +109,21 @@ TESTS.agent-$(1) := $$(patsubst %.c,$$(B)/%,$$(wildcard tests/agents/$(1)/test_*
 $$(eval $$(call test_rule,agent-$(1),$(B)/libagent-$(1).a $(LINK.agent),$(LIBS.agent)))
 endef
 $(foreach a,$(AGENTS),$(eval $(call agent_tests,$(a))))
+# Tests of failpoints: the objects that have some are compiled again with them, and stand before the archives.
+FAIL_OBJS := $(patsubst %.c,$(B)/failpoint/%.o,$(shell grep -lw FAILPOINT libagent/*.c agents/execution/*.c))
+TESTS.failpoint := $(patsubst %.c,$(B)/%,$(wildcard tests/failpoint/test_*.c))
+$(B)/failpoint/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -DFAILPOINTS $(CFLAGS) -c $< -o $@
+$(TESTS.failpoint:%=%.o) $(B)/tests/failpoint/exchange.o: CPPFLAGS += -DFAILPOINTS
+$(eval $(call test_rule,failpoint,$(B)/tests/failpoint/exchange.o $(filter $(B)/failpoint/agents/%,$(FAIL_OBJS)) \
+  $(B)/libagent-execution.a $(B)/libpaper.a $(LINK.agent),$(LIBS.agent)))
+$(B)/bin/test-execution-failpoints: $(B)/agents/execution/main.o $(FAIL_OBJS) $(B)/libagent-execution.a $(LINK.agent)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $^ $(LIBS.agent) -o $@
+
 TESTS := $(TESTS.proto) $(TESTS.core) $(TESTS.exchange) $(TESTS.agent) $(TESTS.broker) \
-         $(TESTS.paper) $(TESTS.cli) $(foreach a,$(AGENTS),$(TESTS.agent-$(a)))
+         $(TESTS.paper) $(TESTS.cli) $(TESTS.failpoint) $(foreach a,$(AGENTS),$(TESTS.agent-$(a)))
 
 tests: $(TESTS) $(SCENARIO_BINS)
 
@@ -156,6 +170,10 @@ release-check: build/.deps
 	@KILLS=2000 TEST_SECONDS=14400 tests/run.sh tests/scenario/chaos_everything.sh -- $(B)/bin
 	@tests/run.sh $(sort $(wildcard tests/scenario/long_*.sh)) -- $(B)/bin
 
+# Every failpoint of the order path x every outcome of every request, against the exchange's truth: minutes.
+failpoints: $(TESTS.failpoint)
+	@FAILPOINT_ALL=1 $(B)/tests/failpoint/test_order_path 2>/dev/null
+
 bench: build/.deps
 	@$(MAKE) --no-print-directory all
 	@tests/bench/run.sh $(B)/bin
@@ -183,6 +201,7 @@ help:
 	@echo 'make scenario         scenario tests alone'
 	@echo 'make chaos KILLS=150  random kills, halts and faults under trading from SEED=1: some minutes'
 	@echo 'make release-check    2,000 kills, the replayed crash of 5 August 2024 and all long ones: hours'
+	@echo 'make failpoints       the order path killed everywhere, with every answer of the exchange: minutes'
 	@echo 'make bench            memory, idle cost, the core, bus latency and wire to order beside peers'
 	@echo 'make interop          real clients of other languages (Node.js) against the bus and the exchange'
 	@echo 'make fuzz             every fuzz target for FUZZ_SECONDS seconds'
@@ -193,6 +212,6 @@ clean:
 	rm -rf build
 
 .DEFAULT_GOAL := all
-.PHONY: all deps tests check scenario chaos release-check bench test paper dev interop fuzz format help clean
+.PHONY: all deps tests check scenario chaos release-check failpoints bench test paper dev interop fuzz format help clean
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "libagent/exchange/codec.h"
+#include "libagent/failpoint.h"
 #include "libagent/log.h"
 #include "proto/err.h"
 #include "proto/text.h"
@@ -91,6 +92,7 @@ void fold_ended(struct exec *x, struct exec_order *o)
     enum order_event event = o->venue_done == 1 ? EV_FULL : o->cancelling == 2 ? EV_EXPIRED : EV_CANCELLED;
     if (!order_live(o) || books_event(o, event) < 0)
         return;
+    FAILPOINT(ended);
     exec_keep_order(x, o);
     if (o->o.status != was && event == EV_EXPIRED)
         tell_order(x, o, TOPIC_ORDER_EXPIRED);
@@ -192,6 +194,7 @@ static bool fold_row(struct exec *x, const struct row *r)
     struct symbol *s = exec_symbol(x, r->symbol);
     if (books_seen(&x->books, key) || s == NULL || !s->known)
         return true;
+    FAILPOINT(fill);
     struct trade *t = books_trade(&x->books, r->symbol);
     struct exec_order *o = books_order_by_id(&x->books, r->order_id);
     if (o == NULL && t != NULL && t->pnl.qty > 0 && strcmp(r->type, "trade") != 0)
@@ -218,6 +221,7 @@ static bool fold_row(struct exec *x, const struct row *r)
     (void)exec_see(x, key);
     exec_keep_order(x, o);
     say_fill(x, o, r);
+    FAILPOINT(fill_folded);
     manage_filled(x, t, o, r->trade_ns);
     if (again)
         manage_close(x, t, EXIT_STOP_LOSS, true);

@@ -11,6 +11,7 @@
  */
 #include <string.h>
 
+#include "libagent/failpoint.h"
 #include "libagent/log.h"
 #include "proto/err.h"
 #include "proto/text.h"
@@ -75,6 +76,7 @@ static void step_close(struct exec *x, struct trade *t)
     if (now - t->try_ns < wait || (o != NULL && o->o.status == STATUS_INTENT))
         return;                 /* its answer is on the way, at the latest after the request's time-out */
     t->tries++;
+    FAILPOINT(closing);
     place_exit(x, t, t->pnl.qty, t->urgent || t->tries > IOC_TRIES, exit_reason_name((enum exit_reason)t->closing));
 }
 
@@ -88,6 +90,7 @@ static bool held(const struct exec *x, const struct trade *t)
 
 static void place_stop(struct exec *x, struct trade *t)
 {
+    FAILPOINT(protect);
     struct exec_order *o = exec_leg_order(x, t, LEG_STOP);
     if (o == NULL)
         return;
@@ -206,6 +209,7 @@ static void finish(struct exec *x, struct trade *t)
     }
     if (books_leg(&x->books, t, LEG_COUNT) != NULL)
         return;
+    FAILPOINT(finished);
     memset(t, 0, sizeof *t);
     exec_keep_trade(x, t);
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "libagent/exchange/codec.h"
+#include "libagent/failpoint.h"
 #include "libagent/log.h"
 #include "proto/err.h"
 #include "proto/text.h"
@@ -73,6 +74,7 @@ int exec_sign(void *arg, const char *method, const char *target, const void *bod
                  LOG_S("action", "not sent"));
     else if (n < 0)
         agent_fail(x->agent, why);
+    FAILPOINT(signed);
     return n;
 }
 
@@ -165,6 +167,7 @@ static void on_placed(void *arg, const struct venue_answer *a)
     struct exec *x;
     const char *id;
     struct exec_order *o = job_take(arg, &x);
+    FAILPOINT(reply);
     if (o == NULL)
         return;
     switch (answer_proof(a->outcome, a->status, a->code)) {
@@ -200,6 +203,7 @@ static void on_placed(void *arg, const struct venue_answer *a)
         send_lost(x, o, a->msg);
         break;
     }
+    FAILPOINT(reply_applied);
     manage_all(x);
 }
 
@@ -214,6 +218,7 @@ static void post(struct agent *a, void *arg)
         free(j);
         return;
     }
+    FAILPOINT(post);
     jw_init(&w);
     bool entry = o->o.leg == LEG_ENTRY;
     if (entry)
@@ -222,6 +227,7 @@ static void post(struct agent *a, void *arg)
         write_reducing(o, &w);
     venue_call(x->venue, entry ? VENUE_PRIVATE : VENUE_RESCUE, "POST", entry ? ENTRY_TARGET : "/api/v1/orders",
                w.buf, on_placed, j);
+    FAILPOINT(sent);
     jw_fini(&w);
 }
 
@@ -229,6 +235,7 @@ void exec_place(struct exec *x, struct exec_order *o)
 {
     must(o->o.status == STATUS_INTENT);
     exec_keep_order(x, o);
+    FAILPOINT(intent);
     agent_effect(x->agent, post, job_new(x, o));
 }
 
@@ -257,6 +264,7 @@ static void on_cancelled(void *arg, const struct venue_answer *a)
     struct exec *x;
     struct exec_order *o = job_take(arg, &x);
     (void)a;
+    FAILPOINT(cancel_reply);
     if (o != NULL && order_live(o)) {
         o->cancelling = o->cancelling == 2 ? 2 : 1;
         exec_query(x, o);       /* the outcome is read back, never assumed */
@@ -273,6 +281,7 @@ static void delete_order(struct agent *a, void *arg)
         free(j);
         return;
     }
+    FAILPOINT(cancel);
     if (o->o.order_id[0] != '\0')
         snprintf(target, sizeof target, "/api/v1/orders/%s", o->o.order_id);
     else
@@ -294,6 +303,7 @@ void exec_cancel(struct exec *x, struct exec_order *o, bool expired)
 /* Proved: the venue does not have it.  One that it had, and then neither shows nor knows, has ended. */
 static void gone(struct exec *x, struct exec_order *o)
 {
+    FAILPOINT(absent);
     if (o->o.status != STATUS_UNKNOWN) {
         log_error("order.vanished", LOG_S("cl_ord_id", o->o.cl_ord_id), LOG_S("symbol", o->o.symbol),
                   LOG_S("action", "counted as cancelled; no entries until two reads agree"));
@@ -335,6 +345,7 @@ static void on_asked(void *arg, const struct venue_answer *a)
     struct exec *x;
     struct exec_order *o = job_take(arg, &x);
     x->reads.looking--;
+    FAILPOINT(query_reply);
     if (o == NULL || !order_live(o))
         return;
     enum answer_proof proof = answer_proof(a->outcome, a->status, a->code);
