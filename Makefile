@@ -174,6 +174,11 @@ release-check: build/.deps
 failpoints: $(TESTS.failpoint)
 	@FAILPOINT_ALL=1 $(B)/tests/failpoint/test_order_path 2>/dev/null
 
+# Every naive variant of tests/planted/planted.def is built and has to be caught; PLANT=name for one.
+planted: $(TESTS)
+	@B='$(B)' CC='$(CC)' CFLAGS_ALL='$(CPPFLAGS) $(filter-out -MMD -MP,$(CFLAGS))' LDFLAGS_ALL='$(LDFLAGS)' \
+	  LIBS_ALL='$(CHECK_LIBS) $(LIBS.agent)' tests/planted/run.sh $(PLANT)
+
 bench: build/.deps
 	@$(MAKE) --no-print-directory all
 	@tests/bench/run.sh $(B)/bin
@@ -202,6 +207,7 @@ help:
 	@echo 'make chaos KILLS=150  random kills, halts and faults under trading from SEED=1: some minutes'
 	@echo 'make release-check    2,000 kills, the replayed crash of 5 August 2024 and all long ones: hours'
 	@echo 'make failpoints       the order path killed everywhere, with every answer of the exchange: minutes'
+	@echo 'make planted          bugs that tests must find are built in, one after the other, and found'
 	@echo 'make bench            memory, idle cost, the core, bus latency and wire to order beside peers'
 	@echo 'make interop          real clients of other languages (Node.js) against the bus and the exchange'
 	@echo 'make fuzz             every fuzz target for FUZZ_SECONDS seconds'
@@ -212,6 +218,6 @@ clean:
 	rm -rf build
 
 .DEFAULT_GOAL := all
-.PHONY: all deps tests check scenario chaos release-check failpoints bench test paper dev interop fuzz format help clean
+.PHONY: all deps tests check scenario chaos release-check failpoints planted bench test paper dev interop fuzz format help clean
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

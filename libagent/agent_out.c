@@ -15,6 +15,7 @@
 
 #include "libagent/log.h"
 #include "proto/err.h"
+#include "proto/planted.h"
 #include "proto/text.h"
 #include "proto/uuid.h"
 
@@ -286,7 +287,7 @@ static void output_fini(struct output *o)
 void agent_commit(struct agent *a)
 {
     while (a->turn.len > 0 || a->turn_sync || a->n_outputs > 0) {
-        if (!write_record(a))
+        if (!PLANTED(record_after_effect) && !write_record(a))
             return;
         /* Effects may queue more: what is there now is taken out first, the arrays swap. */
         struct output *batch = a->outputs;
@@ -307,6 +308,8 @@ void agent_commit(struct agent *a)
         }
         a->spare = batch;
         a->spare_size = size;
+        if (PLANTED(record_after_effect) && !write_record(a))
+            return;
     }
     if (a->unsynced)
         loop_timer_resume(a->timer_sync);

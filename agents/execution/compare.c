@@ -15,6 +15,7 @@
 #include "libagent/exchange/codec.h"
 #include "libagent/log.h"
 #include "proto/err.h"
+#include "proto/planted.h"
 #include "proto/text.h"
 #include "proto/tm.h"
 
@@ -145,10 +146,10 @@ static bool look_at_position(struct exec *x, struct symbol *s)
         return true;
     }
     reads_fills(x);             /* they may explain it */
-    if (s->differs_ns == 0 || s->differs_qty != s->venue_qty - held) {
+    if ((s->differs_ns == 0 && !PLANTED(one_read_is_believed)) || s->differs_qty != s->venue_qty - held) {
         s->differs_ns = now;
         s->differs_qty = s->venue_qty - held;
-    } else if (now - s->differs_ns >= AGREE_NS) {
+    } else if (now - s->differs_ns >= AGREE_NS || PLANTED(one_read_is_believed)) {
         if (held != 0 && s->venue_qty * t->pnl.side < llabs(held))
             fold_correction(x, s);
         else

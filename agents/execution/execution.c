@@ -6,6 +6,7 @@
 
 #include "libagent/log.h"
 #include "proto/err.h"
+#include "proto/planted.h"
 #include "proto/text.h"
 #include "proto/tm.h"
 
@@ -62,7 +63,8 @@ void exec_keep_fills(struct exec *x)
 static void keep_stopped(struct exec *x, int32_t stopped)
 {
     x->books.stopped = stopped;
-    keep(x, NOTE_STOPPED, 0, &stopped, sizeof stopped);
+    if (!PLANTED(latch_forgotten))
+        keep(x, NOTE_STOPPED, 0, &stopped, sizeof stopped);
 }
 
 bool exec_see(struct exec *x, uint64_t key)
@@ -280,7 +282,7 @@ static void close_trades(struct exec *x, const char *symbol, enum exit_reason re
 
 bool exec_latched(void)
 {
-    return access(LATCH_FILE, F_OK) == 0;
+    return !PLANTED(latch_ignored) && access(LATCH_FILE, F_OK) == 0;
 }
 
 void exec_stop_all(struct exec *x, const char *why)

