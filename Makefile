@@ -111,19 +111,21 @@ endef
 $(foreach a,$(AGENTS),$(eval $(call agent_tests,$(a))))
 # Tests of failpoints: the objects that have some are compiled again with them, and stand before the archives.
 FAIL_OBJS := $(patsubst %.c,$(B)/failpoint/%.o,$(shell grep -lw FAILPOINT libagent/*.c agents/execution/*.c))
-TESTS.failpoint := $(patsubst %.c,$(B)/%,$(wildcard tests/failpoint/test_*.c))
+TESTS.order_path := $(B)/tests/failpoint/test_order_path
+TESTS.failpoint := $(filter-out $(TESTS.order_path),$(patsubst %.c,$(B)/%,$(wildcard tests/failpoint/test_*.c)))
 $(B)/failpoint/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -DFAILPOINTS $(CFLAGS) -c $< -o $@
-$(TESTS.failpoint:%=%.o) $(B)/tests/failpoint/exchange.o: CPPFLAGS += -DFAILPOINTS
-$(eval $(call test_rule,failpoint,$(B)/tests/failpoint/exchange.o $(filter $(B)/failpoint/agents/%,$(FAIL_OBJS)) \
+$(B)/tests/failpoint/%.o: CPPFLAGS += -DFAILPOINTS
+$(eval $(call test_rule,order_path,$(B)/tests/failpoint/exchange.o $(filter $(B)/failpoint/agents/%,$(FAIL_OBJS)) \
   $(B)/libagent-execution.a $(B)/libpaper.a $(LINK.agent),$(LIBS.agent)))
+$(eval $(call test_rule,failpoint,$(filter $(B)/failpoint/libagent/%,$(FAIL_OBJS)) $(B)/libpaper.a $(LINK.agent),$(LIBS.agent)))
 $(B)/bin/test-execution-failpoints: $(B)/agents/execution/main.o $(FAIL_OBJS) $(B)/libagent-execution.a $(LINK.agent)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ $(LIBS.agent) -o $@
 
 TESTS := $(TESTS.proto) $(TESTS.core) $(TESTS.exchange) $(TESTS.agent) $(TESTS.broker) \
-         $(TESTS.paper) $(TESTS.cli) $(TESTS.failpoint) $(foreach a,$(AGENTS),$(TESTS.agent-$(a)))
+         $(TESTS.paper) $(TESTS.cli) $(TESTS.order_path) $(TESTS.failpoint) $(foreach a,$(AGENTS),$(TESTS.agent-$(a)))
 
 tests: $(TESTS) $(SCENARIO_BINS)
 
@@ -171,8 +173,8 @@ release-check: build/.deps
 	@tests/run.sh $(sort $(wildcard tests/scenario/long_*.sh)) -- $(B)/bin
 
 # Every failpoint of the order path x every outcome of every request, against the exchange's truth: minutes.
-failpoints: $(TESTS.failpoint)
-	@FAILPOINT_ALL=1 $(B)/tests/failpoint/test_order_path 2>/dev/null
+failpoints: $(TESTS.order_path) $(TESTS.failpoint)
+	@for t in $^; do FAILPOINT_ALL=1 $$t 2>/dev/null || exit 1; done
 
 # Every naive variant of tests/planted/planted.def is built and has to be caught; PLANT=name for one.
 planted: $(TESTS)

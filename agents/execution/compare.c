@@ -146,7 +146,7 @@ static bool look_at_position(struct exec *x, struct symbol *s)
         return true;
     }
     reads_fills(x);             /* they may explain it */
-    if ((s->differs_ns == 0 && !PLANTED(one_read_is_believed)) || s->differs_qty != s->venue_qty - held) {
+    if ((s->differs_ns == 0 || s->differs_qty != s->venue_qty - held) && !PLANTED(one_read_is_believed)) {
         s->differs_ns = now;
         s->differs_qty = s->venue_qty - held;
     } else if (now - s->differs_ns >= AGREE_NS || PLANTED(one_read_is_believed)) {

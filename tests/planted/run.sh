@@ -12,7 +12,7 @@ archives() { # TEST: as the Makefile links it
   case $1 in
     agents/execution/*) echo "$B/libagent-execution.a" ;;
     agents/*) t=${1#agents/}; echo "$B/libagent-${t%%/*}.a" ;;
-    failpoint/*) echo "$B/tests/failpoint/exchange.o $B/libagent-execution.a $B/libpaper.a" ;;
+    failpoint/test_order_path) echo "$B/tests/failpoint/exchange.o $B/libagent-execution.a $B/libpaper.a" ;;
   esac
   echo "$B/libagent.a $B/libexchange.a $B/libcore.a $B/libproto.a"
 }
@@ -24,8 +24,9 @@ while IFS='|' read -r name test what; do
   objects=() extra=()
   mapfile -t files < <(grep -lE "PLANTED\($name\)|PLANTED_$name\b" libagent/*.c libagent/*/*.c proto/*.c agents/*/*.c)
   case $test in
-    failpoint/*) extra=(-DFAILPOINTS)
-      for o in "$B"/failpoint/agents/execution/*.o; do
+    failpoint/*) extra=(-DFAILPOINTS) with=libagent
+      [ "$test" = failpoint/test_order_path ] && with=agents/execution
+      for o in "$B"/failpoint/"$with"/*.o; do
         source=${o#"$B/failpoint/"}; source=${source%.o}.c
         case " ${files[*]} " in *" $source "*) ;; *) objects+=("$o") ;; esac
       done ;;

@@ -987,6 +987,27 @@ START_TEST(an_entry_of_ours_that_the_books_forgot_is_cancelled_and_a_foreign_ord
 }
 END_TEST
 
+START_TEST(a_stop_of_somebody_else_beside_ours_is_foreign_and_never_counts_as_protection)
+{
+    begin();
+    open_position();
+    struct fv_order *hers = fv_new("XBTUSDTM");
+    TEXT_COPY(hers->oid, "by-hand");
+    TEXT_COPY(hers->side, "sell");
+    TEXT_COPY(hers->stop, "down");
+    TEXT_COPY(hers->stop_px, "50");
+    hers->whole = hers->rests_untriggered = true;
+    pass(12000);
+    ck_assert(hers->active);
+    ck_assert_int_eq(fv_count("stop"), 2);
+    for (int i = 0; i < BOOKS_ORDERS; i++)
+        ck_assert(!dec_eq(x->books.orders[i].o.stop_px, dec_int(50)));
+    ck_assert(!x->trade_ready);
+    ck_assert_ptr_nonnull(fake_degraded(a, "exchange", "FOREIGN_ORDER"));
+    end();
+}
+END_TEST
+
 START_TEST(fills_are_read_in_spans_the_venue_takes_however_long_ago_the_last_one_was)
 {
     begin();
@@ -1062,5 +1083,6 @@ TESTS("execution", volatility_twice_that_of_the_entry_closes_the_position,
       a_list_that_cannot_be_read_is_never_an_empty_one,
       an_orphaned_stop_is_cancelled_when_the_symbol_is_proved_flat,
       an_entry_of_ours_that_the_books_forgot_is_cancelled_and_a_foreign_order_left_alone,
+      a_stop_of_somebody_else_beside_ours_is_foreign_and_never_counts_as_protection,
       fills_are_read_in_spans_the_venue_takes_however_long_ago_the_last_one_was,
       a_whole_trade_survives_a_crash_at_every_step)
