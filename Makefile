@@ -111,7 +111,7 @@ endef
 $(foreach a,$(AGENTS),$(eval $(call agent_tests,$(a))))
 # Tests of failpoints: the objects that have some are compiled again with them, and stand before the archives.
 FAIL_OBJS := $(patsubst %.c,$(B)/failpoint/%.o,$(shell grep -lw FAILPOINT libagent/*.c agents/execution/*.c))
-TESTS.order_path := $(B)/tests/failpoint/test_order_path
+TESTS.order_path := $(B)/tests/failpoint/test_order_path $(B)/tests/failpoint/test_by_hand
 TESTS.failpoint := $(filter-out $(TESTS.order_path),$(patsubst %.c,$(B)/%,$(wildcard tests/failpoint/test_*.c)))
 $(B)/failpoint/%.o: %.c
 	@mkdir -p $(@D)

@@ -5,7 +5,8 @@
  * M2  a new stop rests before the old one is cancelled;
  * M3  a close goes on until nothing is open, in every state of the system;
  * M4  a trade ends when nothing is open, its entry is over, its fundings are known and none of its orders is
- *     left; what is left of an entry when everything is closed again is cancelled;
+ *     left; what is left of an entry when everything is closed again is cancelled; a stop goes last, when the
+ *     symbol is proved flat;
  * M5  an emergency is heard, or seen by the latch file when the bus is dead: everything is closed, and nothing
  *     is entered until the operator resumes.
  */
@@ -212,7 +213,8 @@ static void finish(struct exec *x, struct trade *t)
     }
     for (int i = 0; i < BOOKS_ORDERS; i++) {
         struct exec_order *o = &x->books.orders[i];
-        if (order_resting(o) && strcmp(o->o.approval_id, t->approval_id) == 0)
+        if (order_resting(o) && strcmp(o->o.approval_id, t->approval_id) == 0 &&
+            (o->o.leg != LEG_STOP || compare_flat(x, exec_symbol(x, t->p.symbol), t->p.side == SIDE_BUY ? 1 : -1)))
             exec_cancel(x, o, false);
     }
     if (books_leg(&x->books, t, LEG_COUNT) != NULL)
@@ -258,9 +260,9 @@ static void look_at(struct exec *x, struct trade *t)
 static bool is_stray(struct exec *x, const struct exec_order *o)
 {
     const struct trade *t = books_trade(&x->books, o->o.symbol);
-    const struct symbol *s = exec_symbol(x, o->o.symbol);
+    struct symbol *s = exec_symbol(x, o->o.symbol);
     bool of_trade = t != NULL && strcmp(t->approval_id, o->o.approval_id) == 0;
-    return !of_trade && (o->o.leg == LEG_ENTRY || (t == NULL && s != NULL && s->venue_qty == 0));
+    return !of_trade && (o->o.leg == LEG_ENTRY || (t == NULL && s != NULL && compare_flat(x, s, o->o.side == SIDE_BUY ? -1 : 1)));
 }
 
 static void look_at_orders(struct exec *x)
@@ -320,6 +322,7 @@ static void first_fill(struct exec *x, struct trade *t, int64_t market_ns)
 {
     struct symbol *s = exec_symbol(x, t->p.symbol);
     t->open = 1;
+    compare_saw_held(x, s, t->pnl.side);
     t->p.opened_ns = market_ns;
     t->managed = exits_open(&t->exits, &x->params, &s->terms, &t->pnl, (int)t->p.leverage, t->told_stop, t->atr,
                             market_ns / x->bar_ns * x->bar_ns, x->bar_ns) == ERR_OK;

@@ -112,7 +112,7 @@ static struct stage {
 
 /* ---- death ---- */
 
-static void stage_pass(enum failpoint at)
+static inline void stage_pass(enum failpoint at)
 {
     if (st.dead || st.plan.pass == 0 || at != st.plan.at || ++st.passes[at] != st.plan.pass)
         return;
@@ -138,7 +138,7 @@ void agent_effect(struct agent *a, void (*fn)(struct agent *a, void *arg), void 
     st.effects[st.n_effects++].arg = arg;
 }
 
-static void stage_commit(void)
+static inline void stage_commit(void)
 {
     while (st.a->n_notes > st.notes || st.a->n_said > st.said || st.n_effects > 0) {
         struct effect batch[256];
@@ -164,7 +164,7 @@ static void stage_commit(void)
 
 /* ---- the venue's client ---- */
 
-static enum kind kind_of(const char *method, const char *target, const char *body)
+static inline enum kind kind_of(const char *method, const char *target, const char *body)
 {
     if (strcmp(method, "DELETE") == 0)
         return KIND_CANCEL;
@@ -182,7 +182,7 @@ static enum kind kind_of(const char *method, const char *target, const char *bod
     return KIND_OTHER;
 }
 
-static void stage_answer(venue_done *done, void *arg, enum venue_outcome outcome, int status, const char *code,
+static inline void stage_answer(venue_done *done, void *arg, enum venue_outcome outcome, int status, const char *code,
                          const json_t *data)
 {
     struct venue_answer a = {.outcome = outcome, .status = status, .data = data};
@@ -228,7 +228,7 @@ static const char *header_of(const struct wire *w, const char *name)
 }
 
 /* The exchange does what arrives; what it says, as libagent/venue.c reads it, goes to who asked, if he lives. */
-static void stage_arrive(struct wire *w)
+static inline void stage_arrive(struct wire *w)
 {
     enum outcome o = w->outcome;
     int status = 0;
@@ -323,7 +323,7 @@ int signer_sign(const struct policy_request *r, char headers[VENUE_HEADERS_MAX][
 
 /* ---- time ---- */
 
-static void stage_look(void)
+static inline void stage_look(void)
 {
     bool stopped = false;
     int64_t held = exchange_position();
@@ -341,7 +341,7 @@ static void stage_look(void)
 }
 
 /* Everything that is under way and due. */
-static void stage_settle(void)
+static inline void stage_settle(void)
 {
     char text[256];
     const char *subject;
@@ -372,7 +372,7 @@ static void stage_settle(void)
     }
 }
 
-static void stage_pass_ms(int64_t ms)
+static inline void stage_pass_ms(int64_t ms)
 {
     for (; ms > 0; ms -= 250) {
         exchange_pass_ms(250);
@@ -391,7 +391,7 @@ static void stage_pass_ms(int64_t ms)
 
 /* ---- life ---- */
 
-static void stage_start(void)
+static inline void stage_start(void)
 {
     char why[CONFIG_WHY_MAX] = "";
     st.life++;
@@ -408,7 +408,7 @@ static void stage_start(void)
     must(execution_init(st.a, why) == ERR_OK);
 }
 
-static void stage_run(void)
+static inline void stage_run(void)
 {
     execution_start(st.a);
     execution_warm(st.a);
@@ -417,14 +417,14 @@ static void stage_run(void)
     stage_settle();
 }
 
-static void stage_tell_approval(int i)
+static inline void stage_tell_approval(int i)
 {
     fake_tell(st.a, exec_on_approved, AGENT_RISK, MSG_RISK_APPROVED, &st.approvals[i]);
     stage_commit();
 }
 
 /* What is on disk comes back; 500 ms later, with every approval heard again. */
-static void stage_restart(void)
+static inline void stage_restart(void)
 {
     struct agent *old = st.a;
     size_t said = st.said, notes = st.notes;
@@ -448,7 +448,7 @@ static void stage_restart(void)
 }
 
 /* Run a step of the story; when the process dies in it, the next one goes on, and may die as well. */
-static void stage_do(void (*step)(void))
+static inline void stage_do(void (*step)(void))
 {
     if (setjmp(st.death) == 0) {
         step();
@@ -461,7 +461,7 @@ static void stage_do(void (*step)(void))
 
 /* ---- risk ---- */
 
-static int64_t stage_ticks(dec_t px)
+static inline int64_t stage_ticks(dec_t px)
 {
     int64_t n = 0;
     const dec_t tick = st.x->symbols[0].terms.tick;
@@ -470,7 +470,7 @@ static int64_t stage_ticks(dec_t px)
 }
 
 /* Risk says yes to 4 lots long that cross the spread, with a stop 1.5 % away. */
-static void stage_approve(void)
+static inline void stage_approve(void)
 {
     const dec_t tick = st.x->symbols[0].terms.tick;
     dec_t bid, ask, last;
@@ -507,7 +507,7 @@ static void stage_approve(void)
     stage_tell_approval(n);
 }
 
-static void stage_open(bool remembers_ids)
+static inline void stage_open(bool remembers_ids)
 {
     must(sodium_init() >= 0);
     crypto_sign_keypair(st.public_key, st.secret);

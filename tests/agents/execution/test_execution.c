@@ -423,7 +423,7 @@ START_TEST(what_is_left_of_an_entry_goes_when_the_position_is_closed)
     fake_settle();
     fv_fill(fv_find("entry", 0), 1, "100");
     fv_fill(fv_find("stop", 0), 1, "98");
-    pass(500);
+    pass(5000);
     ck_assert_ptr_null(fv_find("entry", 0));
     ck_assert_ptr_null(trade());
     ck_assert_str_eq(closed()->exit_reason, "STOP_LOSS");
@@ -446,7 +446,7 @@ START_TEST(a_fill_of_the_entry_after_the_close_is_taken_over_and_closed)
     ck_assert_ptr_null(fv_find("entry", 0));
     while (fill_exits("97"))
         continue;
-    pass(1000);
+    pass(5000);
     ck_assert_ptr_null(trade());
     ck_assert_int_eq(*fv_held("XBTUSDTM"), 0);
     ck_assert_int_eq(closed()->max_qty, 3);
@@ -505,7 +505,7 @@ START_TEST(paused_the_stop_rises_time_closes_and_flatten_works)
     operator_says(VERB_FLATTEN);
     pass(250);
     ck_assert(fill_exits("102.3"));
-    pass(1000);
+    pass(5000);
     ck_assert_uint_eq(fake_count(a, MSG_POSITION_CLOSED), 1);
 
     a->system = SYS_TRADING;
@@ -519,6 +519,7 @@ START_TEST(paused_the_stop_rises_time_closes_and_flatten_works)
     ck_assert(fill_exits("99.9"));
     pass(1000);
     ck_assert_uint_eq(fake_count(a, MSG_POSITION_CLOSED), 2);
+    pass(5000);
     ck_assert_int_eq(fv_count("stop"), 0);
     end();
 }
@@ -1008,6 +1009,83 @@ START_TEST(a_stop_of_somebody_else_beside_ours_is_foreign_and_never_counts_as_pr
 }
 END_TEST
 
+START_TEST(a_margin_mode_changed_by_hand_is_said_and_set_back)
+{
+    begin();
+    open_position();
+    fv.margin_mode = "CROSS";
+    reads_begin(x);
+    fake_settle();
+    ck_assert(x->trade_ready);                  /* one read proves nothing */
+    fake_fault("POST", "/api/v2/position", VENUE_UNKNOWN, 500, "", false, 1);
+    for (int i = 0; i < 40 && x->trade_ready; i++)
+        pass(250);
+    ck_assert(!x->trade_ready);
+    ck_assert_ptr_nonnull(fake_degraded(a, "exchange", "MARGIN_MODE"));
+    ck_assert_int_eq(trade()->pnl.qty, 4);      /* the position stays */
+    pass(15000);
+    ck_assert_ptr_null(fv.margin_mode);
+    ck_assert(x->trade_ready);
+    ck_assert_ptr_null(fake_degraded(a, "exchange", "MARGIN_MODE"));
+    end();
+}
+END_TEST
+
+START_TEST(a_position_that_is_liquidated_before_its_stop_is_closed)
+{
+    begin();
+    open_position();
+    fv.liquidation_px = "97.9";
+    pass(12000);
+    ck_assert_int_eq(trade()->closing, EXIT_NONE);
+    fv.liquidation_px = "98";                   /* where the stop is */
+    pass(12000);
+    ck_assert_int_eq(trade()->closing, EXIT_EMERGENCY);
+    ck_assert(fill_exits("99"));
+    pass(5000);
+    ck_assert_ptr_null(trade());
+    end();
+}
+END_TEST
+
+START_TEST(a_mode_changed_while_flat_is_seen_within_a_minute_and_set_back)
+{
+    begin();
+    fv.margin_mode = "CROSS";
+    fv.hedged = 1;
+    int64_t posts = fv.posts;
+    pass(62000);
+    ck_assert_int_ge(fv.posts - posts, 2);
+    ck_assert_ptr_null(fv.margin_mode);
+    ck_assert_int_eq(fv.hedged, 0);
+    pass(5000);
+    approve();
+    fake_settle();
+    ck_assert_ptr_nonnull(trade());
+    end();
+}
+END_TEST
+
+START_TEST(a_list_of_more_pages_than_one_is_no_list)
+{
+    begin();
+    fv.pages = 2;
+    int generation = x->reads.generation;
+    pass(12000);
+    ck_assert_int_gt(x->reads.generation, generation);
+    ck_assert_int_eq(x->reads.clean_ns, 0);
+    crash();
+    execution_start(a);
+    execution_warm(a);
+    pass(10000);
+    ck_assert(!x->protect_ready);
+    fv.pages = 1;
+    pass(10000);
+    ck_assert(x->protect_ready);
+    end();
+}
+END_TEST
+
 START_TEST(fills_are_read_in_spans_the_venue_takes_however_long_ago_the_last_one_was)
 {
     begin();
@@ -1084,5 +1162,7 @@ TESTS("execution", volatility_twice_that_of_the_entry_closes_the_position,
       an_orphaned_stop_is_cancelled_when_the_symbol_is_proved_flat,
       an_entry_of_ours_that_the_books_forgot_is_cancelled_and_a_foreign_order_left_alone,
       a_stop_of_somebody_else_beside_ours_is_foreign_and_never_counts_as_protection,
+      a_margin_mode_changed_by_hand_is_said_and_set_back, a_position_that_is_liquidated_before_its_stop_is_closed,
+      a_mode_changed_while_flat_is_seen_within_a_minute_and_set_back, a_list_of_more_pages_than_one_is_no_list,
       fills_are_read_in_spans_the_venue_takes_however_long_ago_the_last_one_was,
       a_whole_trade_survives_a_crash_at_every_step)
