@@ -16,7 +16,7 @@ void (*failpoint_hook)(enum failpoint at);
 void failpoint_pass(enum failpoint at)
 {
     static long left;           /* passes until the end; 0: not looked yet */
-    const char *wanted = getenv("ENIGMA_FAILPOINT"), *name = failpoint_names[at];
+    const char *wanted = getenv("FAILPOINT"), *name = failpoint_names[at];
     size_t n = strlen(name);
     if (failpoint_hook != NULL) {
         failpoint_hook(at);

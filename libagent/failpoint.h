@@ -1,7 +1,7 @@
 /* failpoint - places where a test makes the process end, to see what the next one makes of it.
  *
  * FAILPOINT(name) is nothing unless the build has -DFAILPOINTS (make V=failpoints).  There,
- * ENIGMA_FAILPOINT=name:n ends the process with _exit(FAILPOINT_EXIT) at the n-th pass of that place; no
+ * FAILPOINT=name:n ends the process with _exit(FAILPOINT_EXIT) at the n-th pass of that place; no
  * buffer is flushed and no handler runs, as with kill -9.  A test in one process sets failpoint_hook instead,
  * which is told of every pass.
  *

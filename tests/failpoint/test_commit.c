@@ -68,7 +68,7 @@ static void live(const char *failpoint)
 {
     static struct agent a;
     const struct msg_risk_rejected m = {.signal_id = "s", .reason = "RANK"};
-    setenv("ENIGMA_FAILPOINT", failpoint, 1);
+    setenv("FAILPOINT", failpoint, 1);
     agent_make(&a);
     for (int i = 0; i < TURNS; i++) {
         agent_publish(&a, TOPIC_RISK_REJECTED, NULL, MSG_RISK_REJECTED, &m, NULL);
