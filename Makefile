@@ -16,7 +16,7 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototyp
 FLAGS.release := -O2 -g
 FLAGS.asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 FLAGS.tsan    := -O1 -g -fsanitize=thread
-FLAGS.cov     := -O0 -g --coverage
+FLAGS.cov     := -O0 -g --coverage -DFAILPOINTS
 FLAGS.failpoints := -O1 -g -DFAILPOINTS
 CPPFLAGS += -I. -D_GNU_SOURCE
 CFLAGS   += -std=c11 $(WARN) $(FLAGS.$(V)) -fno-strict-overflow -MMD -MP
@@ -110,16 +110,17 @@ $$(eval $$(call test_rule,agent-$(1),$(B)/libagent-$(1).a $(LINK.agent),$(LIBS.a
 endef
 $(foreach a,$(AGENTS),$(eval $(call agent_tests,$(a))))
 # Tests of failpoints: the objects that have some are compiled again with them, and stand before the archives.
-FAIL_OBJS := $(patsubst %.c,$(B)/failpoint/%.o,$(shell grep -lw FAILPOINT libagent/*.c agents/execution/*.c))
+FAIL_DIR := $(if $(findstring -DFAILPOINTS,$(FLAGS.$(V))),$(B),$(B)/failpoint)
+FAIL_OBJS := $(patsubst %.c,$(FAIL_DIR)/%.o,$(shell grep -lw FAILPOINT libagent/*.c agents/execution/*.c))
 TESTS.order_path := $(B)/tests/failpoint/test_order_path $(B)/tests/failpoint/test_by_hand
 TESTS.failpoint := $(filter-out $(TESTS.order_path),$(patsubst %.c,$(B)/%,$(wildcard tests/failpoint/test_*.c)))
 $(B)/failpoint/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -DFAILPOINTS $(CFLAGS) -c $< -o $@
 $(B)/tests/failpoint/%.o: CPPFLAGS += -DFAILPOINTS
-$(eval $(call test_rule,order_path,$(B)/tests/failpoint/exchange.o $(filter $(B)/failpoint/agents/%,$(FAIL_OBJS)) \
+$(eval $(call test_rule,order_path,$(B)/tests/failpoint/exchange.o $(filter $(FAIL_DIR)/agents/%,$(FAIL_OBJS)) \
   $(B)/libagent-execution.a $(B)/libpaper.a $(LINK.agent),$(LIBS.agent)))
-$(eval $(call test_rule,failpoint,$(filter $(B)/failpoint/libagent/%,$(FAIL_OBJS)) $(B)/libpaper.a $(LINK.agent),$(LIBS.agent)))
+$(eval $(call test_rule,failpoint,$(filter $(FAIL_DIR)/libagent/%,$(FAIL_OBJS)) $(B)/libpaper.a $(LINK.agent),$(LIBS.agent)))
 $(B)/bin/test-execution-failpoints: $(B)/agents/execution/main.o $(FAIL_OBJS) $(B)/libagent-execution.a $(LINK.agent)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ $(LIBS.agent) -o $@

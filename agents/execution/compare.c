@@ -209,7 +209,10 @@ static void remedy(struct exec *x, struct difference_seen *d, struct symbol *s, 
         if (d->what == DIFF_FORGOTTEN_ENTRY || t != NULL || compare_flat(x, s, 0))
             cancel(x, id);
         return;
-    case TAKE_OVER: fold_correction(x, s); break;
+    case TAKE_OVER:             /* all of it gone: only when the symbol alone says so too */
+        if (s->venue_qty * t->pnl.side > 0 || compare_flat(x, s, t->pnl.side))
+            fold_correction(x, s);
+        break;
     case RESTORE:
         s->isolated = false;
         setup_modes(x, false);

@@ -292,8 +292,7 @@ void fold_correction(struct exec *x, struct symbol *s)
     dec_t px = dec_sign(s->venue_px) > 0 ? s->venue_px : dec_sign(s->last) > 0 ? s->last : t->pnl.entry_px;
     struct fill_said f = {.side = -t->pnl.side, .qty = missing, .price = px, .fee = dec_zero(),
                           .multiplier = t->pnl.multiplier};
-    if (books_fill(t, o, &f) < 0)
-        return;
+    must(books_fill(t, o, &f) == ERR_OK);
     x->corrected++;
     snprintf(id, sizeof id, "correction-%s", o->o.cl_ord_id);
     struct row r = {.id = id, .liquidity = "taker", .px = px, .qty = missing, .trade_ns = agent_market_ns(x->agent)};

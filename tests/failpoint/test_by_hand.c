@@ -212,6 +212,21 @@ START_TEST(a_stop_of_its_own_goes_only_after_two_reads_and_one_of_the_symbol)
 }
 END_TEST
 
+START_TEST(what_the_signer_refuses_does_not_leave_and_a_signer_that_is_gone_ends_execution)
+{
+    stage_open(false);
+    st.secret[0] ^= 1;                      /* not risk's key */
+    stage_approve();
+    stage_pass_ms(500);
+    ck_assert_uint_eq(fake_count(st.a, MSG_ORDER_REJECTED), 1);
+    ck_assert_uint_eq(exchange_orders(), 0);
+    ck_assert(!st.a->failed);
+    st.signer_err = ERR_DOWN;
+    stage_pass_ms(6000);
+    ck_assert(st.a->failed);
+}
+END_TEST
+
 TESTS("by_hand", a_position_closed_by_hand_ends_its_trade_and_its_orders,
       a_position_halved_by_hand_is_taken_over_and_stays_protected,
       lots_added_by_hand_are_said_and_left_alone_until_they_are_gone,
@@ -220,4 +235,5 @@ TESTS("by_hand", a_position_closed_by_hand_ends_its_trade_and_its_orders,
       an_order_placed_by_hand_is_said_and_never_adopted_or_cancelled,
       an_orphaned_stop_of_ours_goes_when_the_symbol_is_proved_flat_and_hers_stays,
       margin_moved_by_hand_is_said_and_the_position_goes_on,
-      a_stop_of_its_own_goes_only_after_two_reads_and_one_of_the_symbol)
+      a_stop_of_its_own_goes_only_after_two_reads_and_one_of_the_symbol,
+      what_the_signer_refuses_does_not_leave_and_a_signer_that_is_gone_ends_execution)

@@ -32,7 +32,7 @@ static struct fake_venue {
     struct { char symbol[24]; int64_t qty; } held[8];
     const char *margin_mode, *liquidation_px;   /* of every position and symbol; NULL: isolated, not told */
     int64_t hedged;                     /* the position mode is hedge, until it is changed */
-    int pages;                          /* of the list of orders; 0: not told */
+    int pages, fill_pages;              /* of the list of orders, of fills; 0: not told, 1 */
     bool attach_late;                   /* triggers of an entry do not appear */
     struct fv_fault {
         char method[8], prefix[64];
@@ -218,7 +218,7 @@ static inline bool fv_do(const char *method, const char *target, const char *bod
         jw_close(w, ']');
     } else if (strncmp(target, "/api/v1/fills", 13) == 0) {
         jw_open(w, NULL, '{');
-        jw_int(w, "totalPage", 1);
+        jw_int(w, "totalPage", fv.fill_pages > 1 ? fv.fill_pages : 1);
         jw_open(w, "items", '[');
         if (fv.fill_rows[0] != '\0')
             jw_raw(w, NULL, fv.fill_rows, strlen(fv.fill_rows));

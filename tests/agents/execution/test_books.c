@@ -140,6 +140,15 @@ START_TEST(a_fill_larger_than_the_position_is_refused_whole)
 }
 END_TEST
 
+START_TEST(there_are_so_many_trades_and_not_one_more)
+{
+    fresh();
+    for (int i = 1; i < BOOKS_TRADES; i++)
+        TEXT_COPY(books_trade_new(&books)->p.symbol, "ETHUSDTM");
+    ck_assert_ptr_null(books_trade_new(&books));
+}
+END_TEST
+
 START_TEST(the_newest_resting_stop_protects)
 {
     fresh();
@@ -226,7 +235,8 @@ START_TEST(each_answer_proves_what_its_row_says)
 }
 END_TEST
 
-TESTS("execution books", an_order_goes_only_where_its_table_says, every_pair_of_state_and_event_is_as_written_here, a_fill_told_twice_counts_once,
+TESTS("execution books", an_order_goes_only_where_its_table_says, every_pair_of_state_and_event_is_as_written_here,
+      there_are_so_many_trades_and_not_one_more, a_fill_told_twice_counts_once,
       fills_make_the_position_its_averages_and_its_net, a_fill_larger_than_the_position_is_refused_whole,
       the_newest_resting_stop_protects, orders_of_a_living_trade_keep_their_slots,
       books_of_another_build_are_refused, books_are_restored_from_wherever_the_record_lies, each_answer_proves_what_its_row_says)

@@ -88,6 +88,19 @@ REFUSES(refuses_another_boot, token.boot_id[0] ^= 1)
 REFUSES(refuses_another_key, public_key[0] ^= 1)
 REFUSES(refuses_a_counter_that_does_not_grow, policy.last_counter = 5)
 
+REFUSES(refuses_a_token_of_another_leg, (token.leg = LEG_EXIT, token.counter = 9))
+START_TEST(refuses_a_body_that_is_no_entry)
+{
+    uint8_t bytes[TOKEN_SIZE];
+    char why[POLICY_WHY_MAX];
+    fresh();
+    ck_assert_int_eq(token_sign(&token, secret, bytes), ERR_OK);
+    const struct policy_request r = {"POST", ENTRY_TARGET, "{}", 2, bytes, TOKEN_SIZE, dec_lit("0.1"), dec_lit("0.001")};
+    const struct policy_now now = {NOW, 99 * SECOND, public_key};
+    ck_assert_int_eq(policy_check(&policy, &r, &now, why), ERR_REFUSED);
+}
+END_TEST
+
 static int check(const char *method, const char *target, const char *body)
 {
     char why[POLICY_WHY_MAX];
@@ -104,6 +117,8 @@ START_TEST(signs_what_only_reads_or_reduces_without_a_token)
     ck_assert_int_eq(check("POST", "/api/v1/orders", "{\"reduceOnly\":true}"), ERR_OK);
     ck_assert_int_eq(check("POST", "/api/v1/orders", "{\"closeOrder\":true}"), ERR_OK);
     ck_assert_int_eq(check("POST", "/api/v2/position/changeMarginMode", "{\"marginMode\":\"ISOLATED\"}"), ERR_OK);
+    ck_assert_int_eq(check("POST", "/api/v2/position/switchPositionMode", "{\"positionMode\":\"0\"}"), ERR_OK);
+    ck_assert_int_eq(check("POST", "/api/v2/position/switchPositionMode", "{\"positionMode\":\"1\"}"), ERR_REFUSED);
 }
 END_TEST
 
@@ -136,6 +151,7 @@ START_TEST(an_entry_body_with_one_byte_changed_does_not_read_back)
     type[0] = 'L';
     ck_assert_int_eq(entry_read(w.buf, w.len, &got), ERR_SYNTAX);
     jw_fini(&w);
+    ck_assert_int_eq(entry_read("{}", 2, &got), ERR_SYNTAX);
 }
 END_TEST
 
@@ -145,5 +161,6 @@ TESTS("execution policy", signs_the_entry_that_was_approved_and_no_other_body_wi
       refuses_more_notional_than_allowed, refuses_an_expired_token, refuses_a_token_expired_since_boot,
       refuses_a_token_from_the_future, refuses_a_token_older_than_the_signer, refuses_another_account,
       refuses_another_mode, refuses_another_boot, refuses_another_key, refuses_a_counter_that_does_not_grow,
+      refuses_a_token_of_another_leg, refuses_a_body_that_is_no_entry,
       signs_what_only_reads_or_reduces_without_a_token, never_signs_anything_else,
       an_entry_body_with_one_byte_changed_does_not_read_back)
