@@ -121,6 +121,7 @@ $(B)/tests/failpoint/%.o: CPPFLAGS += -DFAILPOINTS
 $(eval $(call test_rule,order_path,$(B)/tests/failpoint/exchange.o $(filter $(FAIL_DIR)/agents/%,$(FAIL_OBJS)) \
   $(B)/libagent-execution.a $(B)/libpaper.a $(LINK.agent),$(LIBS.agent)))
 $(eval $(call test_rule,failpoint,$(filter $(FAIL_DIR)/libagent/%,$(FAIL_OBJS)) $(B)/libpaper.a $(LINK.agent),$(LIBS.agent)))
+SCENARIO_BINS += $(B)/bin/test-execution-failpoints
 $(B)/bin/test-execution-failpoints: $(B)/agents/execution/main.o $(FAIL_OBJS) $(B)/libagent-execution.a $(LINK.agent)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ $(LIBS.agent) -o $@
@@ -174,8 +175,9 @@ release-check: build/.deps
 	@tests/run.sh $(sort $(wildcard tests/scenario/long_*.sh)) -- $(B)/bin
 
 # Every failpoint of the order path x every outcome of every request, against the exchange's truth: minutes.
-failpoints: $(TESTS.order_path) $(TESTS.failpoint)
-	@for t in $^; do FAILPOINT_ALL=1 $$t 2>/dev/null || exit 1; done
+failpoints: $(TESTS.order_path) $(TESTS.failpoint) all $(SCENARIO_BINS)
+	@for t in $(TESTS.order_path) $(TESTS.failpoint); do FAILPOINT_ALL=1 $$t 2>/dev/null || exit 1; done
+	@FAILPOINT_ALL=1 tests/run.sh tests/scenario/test_failpoints.sh -- $(B)/bin
 
 # Every naive variant of tests/planted/planted.def is built and has to be caught; PLANT=name for one.
 planted: $(TESTS)
