@@ -943,6 +943,7 @@ START_TEST(a_list_that_cannot_be_read_is_never_an_empty_one)
     fake_fault("GET", "/api/v1/positions", VENUE_UNKNOWN, 200, "", false, 100);
     pass(20000);
     ck_assert_int_eq(trade()->pnl.qty, 4);
+    ck_assert(x->trade_ready);                  /* nothing was seen that differs */
     end();
 }
 END_TEST
