@@ -8,7 +8,7 @@
  *   setup.c      the venue's clock, contracts, margin and position modes, the account
  *   stream.c     the private stream: hints of what to read; fundings
  *   reads.c      the periodic reads: the venue's own lists; readiness
- *   compare.c    what the venue holds and the books do not: corrected, cancelled, or foreign
+ *   compare.c    what the venue holds against the books: a table of differences and what becomes of each
  *   manage.c     each trade looked at: what it needs next is done
  *   candles.c    bars of the primary timeframe: time and volatility stops
  *   policy.c signer.c entry.c books.c answers.c   see their headers
