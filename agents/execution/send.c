@@ -352,10 +352,11 @@ static void on_absent(void *arg, const struct venue_answer *a)
         venue_ms = now / NS_PER_MS;
     if (venue_ms * NS_PER_MS < signed_ns + ABSENT_AFTER_NS)
         return;
-    if (o->absent_ns == 0) {
+    if (o->absent_ns == 0)
         o->absent_ns = now;
-        reads_fills(x);
-    } else if (now - o->absent_ns >= ABSENT_AGAIN_NS && x->reads.fills_good_ns >= o->absent_ns) {
+    if (x->reads.fills_good_ns < o->absent_ns) {
+        reads_fills(x);         /* until they are read: it may be asked in vain */
+    } else if (now - o->absent_ns >= ABSENT_AGAIN_NS) {
         gone(x, o);
         manage_all(x);
     }

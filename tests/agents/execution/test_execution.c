@@ -338,6 +338,21 @@ START_TEST(absence_counts_by_the_venues_clock_and_only_twice)
 }
 END_TEST
 
+START_TEST(fills_that_could_not_be_read_are_read_again_until_absence_is_proved)
+{
+    begin();
+    fake_fault("POST", "/api/v1/st-orders", VENUE_UNKNOWN, 0, "", false, 1);
+    fake_fault("GET", "/api/v1/fills", VENUE_UNKNOWN, 500, "", false, 5);
+    approve();
+    fake_settle();
+    pass(30000);
+    ck_assert_ptr_nonnull(said(MSG_ORDER_REJECTED, 0));
+    ck_assert_str_eq(said(MSG_ORDER_REJECTED, 0)->reason, "ABSENT");
+    ck_assert_ptr_null(trade());
+    end();
+}
+END_TEST
+
 START_TEST(an_order_that_appears_after_its_proved_absence_is_cancelled)
 {
     begin();
@@ -1340,6 +1355,7 @@ TESTS("execution", volatility_twice_that_of_the_entry_closes_the_position,
       a_crash_between_intent_and_send_ends_dead_by_proof, an_entry_that_timed_out_but_arrived_is_found_by_its_own_id,
       an_order_whose_answer_was_lost_is_told_as_placed_when_its_fill_is_the_first_sign,
       absence_counts_by_the_venues_clock_and_only_twice,
+      fills_that_could_not_be_read_are_read_again_until_absence_is_proved,
       an_order_that_appears_after_its_proved_absence_is_cancelled,
       an_order_that_vanishes_counts_as_cancelled_and_a_stop_is_replaced,
       a_partial_fill_is_covered_at_once_and_the_rest_is_cancelled_in_time,
