@@ -31,7 +31,8 @@ static const struct rule {
 } rules[DIFF_COUNT] = {
     [DIFF_FORGOTTEN_ENTRY] = {CANCEL, NULL, "order.orphaned", "an entry of ours that the books do not know"},
     [DIFF_ORPHANED_CLOSE]  = {CANCEL, NULL, "order.orphaned", "it can only close, and there is nothing to close"},
-    [DIFF_FOREIGN_ORDER]   = {LEAVE, "FOREIGN_ORDER", "order.foreign", "an order that is not ours; end it at the venue"},
+    [DIFF_FOREIGN_ORDER]   = {LEAVE, "FOREIGN_ORDER", "order.foreign",
+                              "an order that is not ours; end it at the venue"},
     [DIFF_FOREIGN_SYMBOL]  = {LEAVE, "FOREIGN_ORDER", "position.foreign",
                               "a position in a symbol that is not configured; close it at the venue"},
     [DIFF_HELD_MORE]       = {LEAVE, "FOREIGN_POSITION", "position.foreign",

@@ -262,7 +262,8 @@ static bool is_stray(struct exec *x, const struct exec_order *o)
     const struct trade *t = books_trade(&x->books, o->o.symbol);
     struct symbol *s = exec_symbol(x, o->o.symbol);
     bool of_trade = t != NULL && strcmp(t->approval_id, o->o.approval_id) == 0;
-    return !of_trade && (o->o.leg == LEG_ENTRY || (t == NULL && s != NULL && compare_flat(x, s, o->o.side == SIDE_BUY ? -1 : 1)));
+    int side = o->o.side == SIDE_BUY ? -1 : 1;
+    return !of_trade && (o->o.leg == LEG_ENTRY || (t == NULL && s != NULL && compare_flat(x, s, side)));
 }
 
 static void look_at_orders(struct exec *x)

@@ -172,7 +172,8 @@ static inline enum kind kind_of(const char *method, const char *target, const ch
     if (strcmp(target, ENTRY_TARGET) == 0)
         return KIND_ENTRY;
     if (strcmp(method, "POST") == 0 && strcmp(target, "/api/v1/orders") == 0)
-        return strstr(body, "\"stop\"") == NULL ? KIND_EXIT : strstr(body, "closeOrder") != NULL ? KIND_STOP : KIND_TARGET;
+        return strstr(body, "\"stop\"") == NULL ? KIND_EXIT
+             : strstr(body, "closeOrder") != NULL ? KIND_STOP : KIND_TARGET;
     if (strncmp(target, "/api/v1/orders/", 15) == 0)
         return KIND_QUERY;
     if (strncmp(target, "/api/v1/fills", 13) == 0)
@@ -209,8 +210,9 @@ void venue_call(struct venue *v, enum venue_class class, const char *method, con
         w->outcome = st.plan.outcome;
         st.plan.times--;
     }
-    if (class != VENUE_PUBLIC &&
-        (w->n_headers = st.options.sign(st.options.sign_arg, method, target, w->body, strlen(w->body), w->headers)) < 0) {
+    if (class != VENUE_PUBLIC)
+        w->n_headers = st.options.sign(st.options.sign_arg, method, target, w->body, strlen(w->body), w->headers);
+    if (w->n_headers < 0) {
         stage_answer(done, arg, VENUE_BROKEN, 0, "", NULL);
         return;
     }
