@@ -16,7 +16,8 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototyp
 FLAGS.release := -O2 -g
 FLAGS.asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 FLAGS.tsan    := -O1 -g -fsanitize=thread
-FLAGS.cov     := -O0 -g --coverage
+FLAGS.cov     := -O0 -g --coverage -DFAILPOINTS
+FLAGS.failpoints := -O1 -g -DFAILPOINTS
 CPPFLAGS += -I. -D_GNU_SOURCE
 CFLAGS   += -std=c11 $(WARN) $(FLAGS.$(V)) -fno-strict-overflow -MMD -MP
 LDFLAGS  += $(FLAGS.$(V)) -Wl,--as-needed
@@ -116,8 +117,26 @@ TESTS.agent-$(1) := $$(patsubst %.c,$$(B)/%,$$(wildcard tests/agents/$(1)/test_*
 $$(eval $$(call test_rule,agent-$(1),$(B)/libagent-$(1).a $(LINK.agent),$(LIBS.agent)))
 endef
 $(foreach a,$(AGENTS),$(eval $(call agent_tests,$(a))))
+# Tests of failpoints: the objects that have some are compiled again with them, and stand before the archives.
+FAIL_DIR := $(if $(findstring -DFAILPOINTS,$(FLAGS.$(V))),$(B),$(B)/failpoint)
+FAIL_OBJS := $(patsubst %.c,$(FAIL_DIR)/%.o,$(shell grep -lw FAILPOINT libagent/*.c agents/execution/*.c))
+TESTS.order_path := $(addprefix $(B)/tests/failpoint/,test_order_path test_by_hand test_elsewhere)
+TESTS.failpoint := $(filter-out $(TESTS.order_path),$(patsubst %.c,$(B)/%,$(wildcard tests/failpoint/test_*.c)))
+$(B)/failpoint/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -DFAILPOINTS $(CFLAGS) -c $< -o $@
+$(B)/tests/failpoint/%.o: CPPFLAGS += -DFAILPOINTS
+$(eval $(call test_rule,order_path,$(B)/tests/failpoint/exchange.o $(filter $(FAIL_DIR)/agents/%,$(FAIL_OBJS)) \
+  $(B)/libagent-execution.a $(B)/libpaper.a $(LINK.agent),$(LIBS.agent)))
+$(eval $(call test_rule,failpoint,$(filter $(FAIL_DIR)/libagent/%,$(FAIL_OBJS)) $(B)/libpaper.a $(LINK.agent),$(LIBS.agent)))
+SCENARIO_BINS += $(B)/bin/test-execution-failpoints
+$(B)/bin/test-execution-failpoints: $(B)/agents/execution/main.o $(FAIL_OBJS) $(B)/libagent-execution.a $(LINK.agent)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $^ $(LIBS.agent) -o $@
+
 TESTS := $(TESTS.proto) $(TESTS.core) $(TESTS.exchange) $(TESTS.agent) $(TESTS.broker) \
-         $(TESTS.paper) $(TESTS.kill) $(TESTS.watch) $(TESTS.cli) $(foreach a,$(AGENTS),$(TESTS.agent-$(a)))
+         $(TESTS.paper) $(TESTS.kill) $(TESTS.watch) $(TESTS.cli) $(TESTS.order_path) $(TESTS.failpoint) \
+         $(foreach a,$(AGENTS),$(TESTS.agent-$(a)))
 
 tests: $(TESTS) $(SCENARIO_BINS)
 
@@ -164,6 +183,16 @@ release-check: build/.deps
 	@KILLS=2000 TEST_SECONDS=14400 tests/run.sh tests/scenario/chaos_everything.sh -- $(B)/bin
 	@tests/run.sh $(sort $(wildcard tests/scenario/long_*.sh)) -- $(B)/bin
 
+# Every failpoint of the order path x every outcome of every request, against the exchange's truth: minutes.
+failpoints: $(TESTS.order_path) $(TESTS.failpoint) all $(SCENARIO_BINS)
+	@for t in $(TESTS.order_path) $(TESTS.failpoint); do FAILPOINT_ALL=1 $$t 2>/dev/null || exit 1; done
+	@FAILPOINT_ALL=1 tests/run.sh tests/scenario/test_failpoints.sh -- $(B)/bin
+
+# Every naive variant of tests/planted/planted.def is built and has to be caught; PLANT=name for one.
+planted: $(TESTS)
+	@B='$(B)' CC='$(CC)' CFLAGS_ALL='$(CPPFLAGS) $(filter-out -MMD -MP,$(CFLAGS))' LDFLAGS_ALL='$(LDFLAGS)' \
+	  LIBS_ALL='$(CHECK_LIBS) $(LIBS.agent)' tests/planted/run.sh $(PLANT)
+
 bench: build/.deps
 	@$(MAKE) --no-print-directory all
 	@tests/bench/run.sh $(B)/bin
@@ -191,6 +220,8 @@ help:
 	@echo 'make scenario         scenario tests alone'
 	@echo 'make chaos KILLS=150  random kills, halts and faults under trading from SEED=1: some minutes'
 	@echo 'make release-check    2,000 kills, the replayed crash of 5 August 2024 and all long ones: hours'
+	@echo 'make failpoints       the order path killed everywhere, with every answer of the exchange: minutes'
+	@echo 'make planted          bugs that tests must find are built in, one after the other, and found'
 	@echo 'make bench            memory, idle cost, the core, bus latency and wire to order beside peers'
 	@echo 'make interop          real clients of other languages (Node.js) against the bus and the exchange'
 	@echo 'make fuzz             every fuzz target for FUZZ_SECONDS seconds; RUNS=1000000 ONLY="server orders"'
@@ -201,6 +232,6 @@ clean:
 	rm -rf build
 
 .DEFAULT_GOAL := all
-.PHONY: all deps tests check scenario chaos release-check bench test paper dev interop fuzz format help clean
+.PHONY: all deps tests check scenario chaos release-check failpoints planted bench test paper dev interop fuzz format help clean
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

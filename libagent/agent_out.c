@@ -15,10 +15,12 @@
 
 #include "libagent/log.h"
 #include "proto/err.h"
+#include "proto/planted.h"
 #include "proto/text.h"
 #include "proto/uuid.h"
 
 #include "libagent/agent_impl.h"
+#include "libagent/failpoint.h"
 
 #define RECORD_SOFT_MAX (512u << 10)    /* a record is closed at the next handler's end above this */
 
@@ -251,6 +253,7 @@ static bool write_record(struct agent *a)
     if (a->turn.len > 0) {
         struct iovec part = {.iov_base = a->turn.data, .iov_len = a->turn.len};
         struct journal_position at;
+        FAILPOINT(record_before);
         int err = journal_append(a->journal, JOURNAL_KIND_TURN, &part, 1, &at);
         if (err < 0) {
             if (!a->disk_full)
@@ -262,6 +265,7 @@ static bool write_record(struct agent *a)
         if (a->disk_full)
             log_info("journal.append_works", LOG_S("action", "going on"));
         a->disk_full = false;
+        FAILPOINT(record_written);
         note_published(a, at);
         turn_clear(&a->turn);
         a->records++;
@@ -269,6 +273,7 @@ static bool write_record(struct agent *a)
     if (a->turn_sync) {
         journal_sync(a->journal);
         a->turn_sync = a->unsynced = false;
+        FAILPOINT(record_synced);
     }
     return true;
 }
@@ -282,7 +287,7 @@ static void output_fini(struct output *o)
 void agent_commit(struct agent *a)
 {
     while (a->turn.len > 0 || a->turn_sync || a->n_outputs > 0) {
-        if (!write_record(a))
+        if (!PLANTED(record_after_effect) && !write_record(a))
             return;
         /* Effects may queue more: what is there now is taken out first, the arrays swap. */
         struct output *batch = a->outputs;
@@ -292,14 +297,19 @@ void agent_commit(struct agent *a)
         a->n_outputs = 0;
         for (size_t i = 0; i < n; i++) {
             struct output *o = &batch[i];
-            if (o->effect != NULL)
+            if (o->effect != NULL) {
+                FAILPOINT(effect);
                 o->effect(a, o->arg);
-            else
+            } else {
                 bus_send(a->bus, o->market ? BUS_MARKET : BUS_EVENT, o->topic, o->header, o->body, o->len);
+                FAILPOINT(told);
+            }
             output_fini(o);
         }
         a->spare = batch;
         a->spare_size = size;
+        if (PLANTED(record_after_effect) && !write_record(a))
+            return;
     }
     if (a->unsynced)
         loop_timer_resume(a->timer_sync);
@@ -453,7 +463,9 @@ void agent_snapshot(struct agent *a)
         turn_state(&t, data, len);
         free(data);
     }
+    FAILPOINT(snapshot_before);
     int err = journal_snapshot_write(a->journal, t.data, t.len);
+    FAILPOINT(snapshot_after);
     turn_fini(&t);
     a->records = 0;
     if (err < 0)

@@ -16,6 +16,7 @@
 #include <uv.h>
 
 #include "proto/err.h"
+#include "proto/planted.h"
 
 #include "libagent/http.h"
 
@@ -109,7 +110,7 @@ static int before_request(void *arg, char *to, char *from, int to_port, int from
 {
     struct http_call *c = arg;
     (void)to, (void)from, (void)to_port, (void)from_port;
-    return c->repeatable || nothing_written(c) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+    return c->repeatable || PLANTED(post_sent_twice) || nothing_written(c) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
 /* curl is content with a head that the end of the connection cut short, and with 100 alone. */

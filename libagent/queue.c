@@ -19,6 +19,11 @@ static const char *const key_names[KEYS_N] = {
     "q0", "q1", "q2", "q3", "tasks", "dead", "lease", "seq", "takes",
 };
 #define ARGS_MAX 5
+#ifdef PLANTED_lifo_queue           /* proto/planted.h: a script cannot ask */
+#define QUEUE_POP "ZPOPMAX"
+#else
+#define QUEUE_POP "ZPOPMIN"
+#endif
 
 /* Shared beginning: the server's time, and a task unpacked or nil. */
 #define LUA_COMMON \
@@ -63,7 +68,7 @@ static const char *const sources[SCRIPTS_N] = {
     "if (n + 1) % tonumber(ARGV[4]) == 0 then from, to, step = 3, 0, -1 end\n"
     "for place = from, to, step do\n"
     "  for _ = 1, 100 do\n"
-    "    local id = redis.call('ZPOPMIN', KEYS[1 + place])[1]\n"
+    "    local id = redis.call('" QUEUE_POP "', KEYS[1 + place])[1]\n"
     "    if not id then break end\n"
     "    local task = load(id)\n"
     "    if task and not redis.call('ZSCORE', lease, id) then\n"

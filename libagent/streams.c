@@ -4,6 +4,7 @@
 
 #include "libagent/timers.h"
 #include "proto/err.h"
+#include "proto/planted.h"
 
 #include "libagent/streams.h"
 
@@ -127,6 +128,8 @@ static bool keep(struct stream *st, uint64_t seq, const uint8_t *header, const v
 enum arrival stream_arrive(struct stream *st, uint64_t seq, const uint8_t header[HEADER_SIZE],
                            const void *body, size_t len, bool replayed, int64_t now_ns)
 {
+    if (PLANTED(repeated_message_applied) && seq <= st->cursor)
+        return ARRIVAL_APPLY;
     if (seq <= st->cursor)
         return ARRIVAL_REPEATED;
     if (seq > st->last)
@@ -167,7 +170,7 @@ struct kept *stream_take(struct stream *st)
 
 void stream_heard_last(struct stream *st, uint64_t last, int64_t now_ns)
 {
-    if (last > st->last)
+    if (last > st->last && !PLANTED(tail_is_lost))
         st->last = last;
     note_behind(st, now_ns);
 }

@@ -1,6 +1,8 @@
 /* answers - see answers.h; codes: kucoin-futures 3 */
 #include <string.h>
 
+#include "proto/planted.h"
+
 #include "agents/execution/answers.h"
 
 static const struct row {
@@ -29,8 +31,14 @@ enum answer_proof answer_proof(enum venue_outcome outcome, int status, const cha
         return PROOF_DONE;
     if (outcome == VENUE_NOT_SENT || outcome == VENUE_BROKEN)
         return PROOF_NOT_SENT;
+    if (PLANTED(busy_is_refused) && (status >= 500 || status == 429))
+        return PROOF_REFUSED;
     if (outcome != VENUE_REFUSED || status >= 500 || status == 429)
-        return PROOF_UNKNOWN;
+        return PLANTED(timeout_is_failure) ? PROOF_REFUSED : PROOF_UNKNOWN;
+    if (PLANTED(rejection_is_success))
+        return PROOF_DONE;
+    if (PLANTED(duplicate_id_is_refused) && strcmp(code, "300018") == 0)
+        return PROOF_REFUSED;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (strcmp(rows[i].code, code) == 0)
             return rows[i].proof;

@@ -1,12 +1,8 @@
-/* compare - what the venue holds and the books do not; see exec.h
+/* compare - what the venue holds against the books: one table of differences; see exec.h
  *
- * A single read proves nothing: a list may be older than a fill.  What two reads AGREE_NS apart show is
- * believed, and then:
- *   the venue holds less than the books     its position is taken over by a fill of our own making
- *   it holds more, or in another symbol     foreign: said, never traded away; no entries while it is there
- *   an entry of ours that the books forgot  cancelled
- *   an order that can only close, flat      cancelled: it would close the next position
- *   any other order                         foreign, likewise
+ * A single read proves nothing: a list may be older than a fill, or lack a row.  What two reads AGREE_NS apart show
+ * is a difference, and the table says what becomes of it.  While there is one, nothing is entered.
+ * A stop goes only when its symbol is proved flat: two such reads, and one of that symbol alone after them.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,10 +11,100 @@
 #include "libagent/exchange/codec.h"
 #include "libagent/log.h"
 #include "proto/err.h"
+#include "proto/planted.h"
 #include "proto/text.h"
 #include "proto/tm.h"
 
 #include "agents/execution/exec.h"
+
+enum remedy {
+    LEAVE,          /* somebody else's, or a setting: said, and left alone */
+    CANCEL,         /* the order */
+    TAKE_OVER,      /* the venue's position, by a fill of our own making */
+    RESTORE,        /* the setting */
+    CLOSE           /* the position */
+};
+
+static const struct rule {
+    enum remedy remedy;
+    const char *code, *event, *text;    /* of the degradation; NULL: none, of the log; what is seen, and what to do */
+} rules[DIFF_COUNT] = {
+    [DIFF_FORGOTTEN_ENTRY] = {CANCEL, NULL, "order.orphaned", "an entry of ours that the books do not know"},
+    [DIFF_ORPHANED_CLOSE]  = {CANCEL, NULL, "order.orphaned", "it can only close, and there is nothing to close"},
+    [DIFF_FOREIGN_ORDER]   = {LEAVE, "FOREIGN_ORDER", "order.foreign",
+                              "an order that is not ours; end it at the venue"},
+    [DIFF_FOREIGN_SYMBOL]  = {LEAVE, "FOREIGN_ORDER", "position.foreign",
+                              "a position in a symbol that is not configured; close it at the venue"},
+    [DIFF_HELD_MORE]       = {LEAVE, "FOREIGN_POSITION", "position.foreign",
+                              "more is held than the books say; close what is not ours at the venue"},
+    [DIFF_HELD_LESS]       = {TAKE_OVER, NULL, "position.differs", "less is held than the books say"},
+    [DIFF_MARGIN_MODE]     = {RESTORE, "MARGIN_MODE", "margin_mode.changed", "the margin mode is not isolated"},
+    [DIFF_LEVERAGE]        = {LEAVE, "LEVERAGE", "leverage.changed",
+                              "the position's margin is not what was approved; set it right at the venue"},
+    [DIFF_LIQUIDATION]     = {CLOSE, "LIQUIDATION", "stop.useless", "the position is liquidated before its stop"},
+};
+
+/* Two reads agree on it. */
+static bool agreed(const struct exec *x, struct difference_seen *d, enum difference what, int64_t detail)
+{
+    int64_t began = x->reads.began_ns;
+    if (d->what != what || d->detail != detail)
+        *d = (struct difference_seen){.what = what, .detail = detail, .since_ns = began};
+    return what != DIFF_NONE && (began - d->since_ns >= AGREE_NS || PLANTED(one_read_is_believed));
+}
+
+/* ---- proved flat ---- */
+
+static bool holds(int64_t qty, int i)       /* i: of symbol.none */
+{
+    return i == 0 ? qty > 0 : qty < 0;
+}
+
+void compare_saw_held(struct exec *x, struct symbol *s, int64_t qty)
+{
+    for (int i = 0; i < 2; i++)
+        if (holds(qty, i))
+            s->none[i] = (struct nothing_held){.since_ns = 0};
+        else if (s->none[i].since_ns == 0)
+            s->none[i].since_ns = x->reads.began_ns;
+}
+
+static void on_single(void *arg, const struct venue_answer *a)
+{
+    struct symbol *s = arg;
+    int64_t qty;
+    s->none_asked = false;
+    if (a->outcome != VENUE_OK || codec_int(a->data, "currentQty", &qty) < 0)
+        return;
+    for (int i = 0; i < 2; i++) {
+        if (holds(qty, i))
+            s->none[i].since_ns = 0;
+        s->none[i].proved_ns = s->none[i].since_ns;
+    }
+    manage_all(s->x);
+}
+
+bool compare_flat(struct exec *x, struct symbol *s, int side)
+{
+    bool proved = true, agreed = true;
+    char target[64];
+    if (PLANTED(one_read_is_believed))
+        return s->venue_qty == 0;
+    for (int i = side < 0; i < (side > 0 ? 1 : 2); i++) {
+        const struct nothing_held *n = &s->none[i];
+        proved &= n->since_ns != 0 && n->proved_ns == n->since_ns;
+        agreed &= n->since_ns != 0 && x->reads.began_ns - n->since_ns >= AGREE_NS;
+    }
+    if (proved)
+        return true;
+    x->reads.hurry = true;
+    if (agreed && !x->reads.running && !s->none_asked) {
+        s->none_asked = true;
+        snprintf(target, sizeof target, "/api/v1/position?symbol=%s", s->name);
+        venue_call(x->venue, VENUE_PRIVATE, "GET", target, NULL, on_single, s);
+    }
+    return false;
+}
 
 /* ---- what is met ---- */
 
@@ -30,7 +116,7 @@ static struct stranger *meet(struct exec *x, const char *id, const char *symbol)
             n = &x->strangers[i];
     if (n == NULL && x->n_strangers < EXEC_STRANGERS) {
         n = &x->strangers[x->n_strangers++];
-        *n = (struct stranger){.since_ns = x->reads.began_ns};
+        *n = (struct stranger){.symbol = ""};
         TEXT_COPY(n->id, id);
         TEXT_COPY(n->symbol, symbol);
     }
@@ -59,13 +145,36 @@ void compare_order(struct exec *x, const json_t *v)
     n->closes = (whole || reduces) && (ours || *oid == '\0');
 }
 
-void compare_position(struct exec *x, const char *symbol, int64_t qty)
+/* The margin behind a position, against what was approved; what the venue does not tell is not compared. */
+static enum difference margin_difference(const struct trade *t, const json_t *v)
 {
-    if (qty != 0)
+    const char *mode = "ISOLATED";
+    dec_t cost, init, cross, liquidation;
+    (void)codec_text(v, "marginMode", &mode);
+    if (strcmp(mode, "ISOLATED") != 0)
+        return DIFF_MARGIN_MODE;
+    if (t == NULL || t->pnl.qty == 0)
+        return DIFF_NONE;
+    if (codec_dec(v, "liquidationPrice", &liquidation) == ERR_OK && dec_sign(liquidation) > 0 &&
+        (t->pnl.side > 0 ? dec_ge(liquidation, t->told_stop) : dec_le(liquidation, t->told_stop)))
+        return DIFF_LIQUIDATION;
+    if (codec_dec(v, "posCost", &cost) < 0 || codec_dec(v, "posInit", &init) < 0 ||
+        codec_dec(v, "posCross", &cross) < 0)
+        return DIFF_NONE;
+    const dec_t wanted = dec_abs(cost), is = dec_mul(dec_add(init, cross), dec_int(t->p.leverage));
+    return dec_lt(is, dec_mul(wanted, dec_scaled(95, -2))) || dec_gt(is, dec_mul(wanted, dec_scaled(105, -2)))
+        ? DIFF_LEVERAGE : DIFF_NONE;
+}
+
+void compare_position(struct exec *x, struct symbol *s, const char *symbol, int64_t qty, const json_t *v)
+{
+    if (s != NULL)
+        s->margin_now = qty != 0 ? margin_difference(books_trade(&x->books, symbol), v) : DIFF_NONE;
+    else if (qty != 0)
         (void)meet(x, "", symbol);
 }
 
-/* ---- orders ---- */
+/* ---- remedies ---- */
 
 static void on_cancelled(void *arg, const struct venue_answer *a)
 {
@@ -73,98 +182,118 @@ static void on_cancelled(void *arg, const struct venue_answer *a)
     reads_begin(arg);           /* the next list tells */
 }
 
-static void cancel(struct exec *x, const struct stranger *n)
+static void cancel(struct exec *x, const char *id)
 {
     char target[96];
-    log_warn("order.orphaned", LOG_S("symbol", n->symbol), LOG_S("order_id", n->id), LOG_S("action", "cancelled"));
-    snprintf(target, sizeof target, "/api/v1/orders/%.40s", n->id);
+    snprintf(target, sizeof target, "/api/v1/orders/%.40s", id);
     venue_call(x->venue, VENUE_RESCUE, "DELETE", target, NULL, on_cancelled, x);
 }
 
-/* Nothing that it might protect: the symbol is flat, or another stop of ours rests. */
-static bool needless(struct exec *x, const struct stranger *n)
+/* What two reads showed of a symbol: said once, and dealt with.  id: of an order. */
+static void remedy(struct exec *x, struct difference_seen *d, struct symbol *s, const char *symbol, const char *id)
+{
+    const struct rule *r = &rules[d->what];
+    struct trade *t = books_trade(&x->books, symbol);
+    char text[240];
+    if (!d->said) {
+        x->foreign += r->remedy == LEAVE;
+        log_error(r->event, LOG_S("symbol", symbol), LOG_S("order_id", id), LOG_S("seen", r->text),
+                  LOG_I("lots", d->detail), LOG_S("action", "no entries while it is so"));
+        d->said = true;
+    }
+    if (r->code != NULL) {
+        snprintf(text, sizeof text, "%.24s %.40s: %.110s; no entries until then", symbol, id, r->text);
+        agent_degraded(x->agent, SEVERITY_CRITICAL, "exchange", r->code, text);
+    }
+    switch (r->remedy) {
+    case CANCEL:                /* what can only be ours does not shake the rest */
+        if (d->what == DIFF_FORGOTTEN_ENTRY || t != NULL || compare_flat(x, s, 0))
+            cancel(x, id);
+        return;
+    case TAKE_OVER:             /* all of it gone: only when the symbol alone says so too */
+        if (s->venue_qty * t->pnl.side > 0 || compare_flat(x, s, t->pnl.side))
+            fold_correction(x, s);
+        break;
+    case RESTORE:
+        s->isolated = false;
+        setup_modes(x, false);
+        break;
+    case CLOSE:     manage_close(x, t, EXIT_EMERGENCY, true); break;
+    case LEAVE:     break;
+    }
+    reads_distrust(x);
+}
+
+/* ---- the look ---- */
+
+static enum difference stranger_difference(struct exec *x, const struct stranger *n)
 {
     const struct symbol *s = exec_symbol(x, n->symbol);
     const struct trade *t = books_trade(&x->books, n->symbol);
-    return n->closes && s != NULL && (t != NULL ? books_stop(&x->books, t) != NULL : s->venue_qty == 0);
+    if (*n->id == '\0')
+        return DIFF_FOREIGN_SYMBOL;
+    if (n->entry)
+        return DIFF_FORGOTTEN_ENTRY;
+    /* What closes may protect, unless nothing is held or ours does. */
+    bool needless = s != NULL && (t != NULL ? books_stop(&x->books, t) != NULL : s->venue_qty == 0);
+    return n->closes && needless ? DIFF_ORPHANED_CLOSE : DIFF_FOREIGN_ORDER;
 }
 
-static bool look_at_strangers(struct exec *x)
+static enum difference held_difference(struct exec *x, const struct symbol *s, int64_t *ret_lots)
 {
-    const struct stranger *foreign = NULL;
+    const struct trade *t = books_trade(&x->books, s->name);
+    int64_t held = t != NULL ? t->pnl.qty * t->pnl.side : 0;
+    *ret_lots = s->venue_qty - held;
+    if (*ret_lots == 0)
+        return DIFF_NONE;
+    reads_fills(x);             /* they may explain it */
+    return held != 0 && s->venue_qty * t->pnl.side < llabs(held) ? DIFF_HELD_LESS : DIFF_HELD_MORE;
+}
+
+static void look_at_strangers(struct exec *x, bool raised[DIFF_COUNT])
+{
     size_t kept = 0;
     for (size_t i = 0; i < x->n_strangers; i++)
         if (x->strangers[i].generation == x->reads.generation)
             x->strangers[kept++] = x->strangers[i];
     x->n_strangers = kept;
     for (size_t i = 0; i < kept; i++) {
-        const struct stranger *n = &x->strangers[i];
-        if (x->reads.began_ns - n->since_ns < AGREE_NS)
+        struct stranger *n = &x->strangers[i];
+        enum difference what = stranger_difference(x, n);
+        if (!agreed(x, &n->seen, what, 0))
             continue;
-        if (n->entry || needless(x, n))
-            cancel(x, n);
-        else
-            foreign = n;
+        raised[what] = true;
+        remedy(x, &n->seen, exec_symbol(x, n->symbol), n->symbol, n->id);
     }
-    if (foreign == NULL) {
-        agent_degraded_clear(x->agent, "exchange", "FOREIGN_ORDER");
-        return kept == 0;
-    }
-    char text[160];
-    snprintf(text, sizeof text, "%.24s: %s%.40s is not ours; no entries while it is there; end it at the venue",
-             foreign->symbol, *foreign->id != '\0' ? "order " : "a position", foreign->id);
-    agent_degraded(x->agent, SEVERITY_CRITICAL, "exchange", "FOREIGN_ORDER", text);
-    reads_distrust(x);
-    return false;
 }
 
-/* ---- positions of configured symbols ---- */
-
-static void say_foreign(struct exec *x, struct symbol *s, int64_t held)
+static bool look_at_symbol(struct exec *x, struct symbol *s, bool raised[DIFF_COUNT])
 {
-    char text[160];
-    if (!s->foreign) {
-        x->foreign++;
-        log_error("position.foreign", LOG_S("symbol", s->name), LOG_I("venue", s->venue_qty), LOG_I("books", held),
-                  LOG_S("action", "left alone; no entries while it is there"));
+    int64_t lots;
+    enum difference what = held_difference(x, s, &lots), margin = s->margin_now;
+    if (agreed(x, &s->held, what, lots)) {
+        raised[what] = true;
+        remedy(x, &s->held, s, s->name, "");
     }
-    s->foreign = true;
-    snprintf(text, sizeof text, "%s: the venue holds %lld lots, the books %lld; no entries while it is so; close what "
-             "is not ours at the venue", s->name, (long long)s->venue_qty, (long long)held);
-    agent_degraded(x->agent, SEVERITY_CRITICAL, "exchange", "FOREIGN_POSITION", text);
-    reads_distrust(x);
-}
-
-static bool look_at_position(struct exec *x, struct symbol *s)
-{
-    const struct trade *t = books_trade(&x->books, s->name);
-    int64_t held = t != NULL ? t->pnl.qty * t->pnl.side : 0, now = agent_now_ns(x->agent);
-    if (held == s->venue_qty) {
-        s->differs_ns = 0;
-        s->foreign = false;
-        return true;
+    if (agreed(x, &s->margin, margin, 0)) {
+        raised[margin] = true;
+        remedy(x, &s->margin, s, s->name, "");
     }
-    reads_fills(x);             /* they may explain it */
-    if (s->differs_ns == 0 || s->differs_qty != s->venue_qty - held) {
-        s->differs_ns = now;
-        s->differs_qty = s->venue_qty - held;
-    } else if (now - s->differs_ns >= AGREE_NS) {
-        if (held != 0 && s->venue_qty * t->pnl.side < llabs(held))
-            fold_correction(x, s);
-        else
-            say_foreign(x, s, held);
-    }
-    return false;
+    return what == DIFF_NONE && margin == DIFF_NONE;
 }
 
 bool compare_look(struct exec *x)
 {
-    bool clean = look_at_strangers(x), foreign = false;
-    for (size_t i = 0; i < x->n_symbols; i++) {
-        clean &= look_at_position(x, &x->symbols[i]);
-        foreign |= x->symbols[i].foreign;
+    bool raised[DIFF_COUNT] = {false}, clean = true;
+    look_at_strangers(x, raised);
+    for (size_t i = 0; i < x->n_symbols; i++)
+        clean &= look_at_symbol(x, &x->symbols[i], raised);
+    for (int i = 0; i < DIFF_COUNT; i++) {      /* two rows may have one code */
+        bool on = false;
+        for (int k = 0; k < DIFF_COUNT && rules[i].code != NULL; k++)
+            on |= raised[k] && rules[k].code != NULL && strcmp(rules[i].code, rules[k].code) == 0;
+        if (rules[i].code != NULL && !on)
+            agent_degraded_clear(x->agent, "exchange", rules[i].code);
     }
-    if (!foreign)
-        agent_degraded_clear(x->agent, "exchange", "FOREIGN_POSITION");
-    return clean;
+    return clean && x->n_strangers == 0;
 }

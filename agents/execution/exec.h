@@ -8,7 +8,7 @@
  *   setup.c      the venue's clock, contracts, margin and position modes, the account
  *   stream.c     the private stream: hints of what to read; fundings
  *   reads.c      the periodic reads: the venue's own lists; readiness
- *   compare.c    what the venue holds and the books do not: corrected, cancelled, or foreign
+ *   compare.c    what the venue holds against the books: a table of differences and what becomes of each
  *   manage.c     each trade looked at: what it needs next is done
  *   candles.c    bars of the primary timeframe: time and volatility stops
  *   policy.c signer.c entry.c books.c answers.c   see their headers
@@ -31,6 +31,19 @@ enum note_kind { NOTE_ORDER = 1, NOTE_TRADE, NOTE_SEEN, NOTE_FILLS, NOTE_STOPPED
 #define EXEC_STRANGERS 32
 #define AGREE_NS       (2 * NS_PER_S)   /* what two reads so far apart say is believed */
 
+/* How the venue and the books may differ; compare.c has a row for each. */
+enum difference {
+    DIFF_NONE, DIFF_FORGOTTEN_ENTRY, DIFF_ORPHANED_CLOSE, DIFF_FOREIGN_ORDER, DIFF_FOREIGN_SYMBOL, DIFF_HELD_MORE,
+    DIFF_HELD_LESS, DIFF_MARGIN_MODE, DIFF_LEVERAGE, DIFF_LIQUIDATION, DIFF_COUNT
+};
+
+struct difference_seen {
+    enum difference what;
+    int64_t detail;             /* lots */
+    int64_t since_ns;           /* wall; begin of the first read that showed it as it is now */
+    bool said;
+};
+
 struct symbol {
     struct exec *x;
     char name[20];
@@ -40,9 +53,13 @@ struct symbol {
     int64_t ticker_ns;          /* wall */
     int64_t venue_qty;          /* signed lots, of the last read */
     dec_t venue_px;             /* mark, likewise */
-    int64_t differs_ns;         /* wall; since when books and venue differ in the same way; 0: they agree */
-    int64_t differs_qty;
-    bool foreign;               /* the venue holds more than is ours */
+    struct difference_seen held, margin;
+    enum difference margin_now; /* of the last read */
+    struct nothing_held {
+        int64_t since_ns;       /* wall; begin of the first of the reads that showed it, one after the other; 0: it is */
+        int64_t proved_ns;      /* since_ns, when it is proved */
+    } none[2];                  /* long, short */
+    bool none_asked;
     struct ta_atr atr;          /* of the primary timeframe */
     double atr_now;             /* 0: not known */
     int64_t bar_ns;             /* start of the newest bar in it; 0: none */
@@ -52,13 +69,14 @@ struct symbol {
 /* An order, or a position in a symbol that is not configured, that the books do not know. */
 struct stranger {
     char id[40], symbol[24];    /* id "": a position */
-    int64_t since_ns;           /* wall; first read that showed it */
-    int generation;             /* last one */
+    struct difference_seen seen;
+    int generation;             /* of the last read that showed it */
     bool entry, closes;         /* an entry of ours; can only close, and nobody else's name is on it */
 };
 
 struct reads {
     bool running, dirty;
+    bool hurry;                 /* something waits for the next read */
     int pending, generation, failed;
     int64_t began_ns, clean_ns; /* clean_ns: the first of the two agreeing reads */
     bool clean;
@@ -142,7 +160,7 @@ void reads_timer(void *arg);
 /* setup.c */
 void setup_clock(struct exec *x);
 void setup_contracts(struct exec *x);
-void setup_modes(struct exec *x);
+void setup_modes(struct exec *x, bool all);                    /* all: also those known to be right */
 void setup_account(void *arg);
 
 /* stream.c */
@@ -151,8 +169,12 @@ void stream_funding(struct exec *x, const struct trade *t);     /* read what was
 
 /* compare.c */
 void compare_order(struct exec *x, const json_t *v);            /* a list shows it, the books do not */
-void compare_position(struct exec *x, const char *symbol, int64_t qty);
+void compare_position(struct exec *x, struct symbol *s, const char *symbol, int64_t qty, const json_t *v);
 bool compare_look(struct exec *x);                              /* a read is done; true: all agrees */
+/* Nothing is held on this side (> 0 long, < 0 short, 0 any): two reads agree, and so does one of the symbol alone;
+ * asks for what is missing. */
+bool compare_flat(struct exec *x, struct symbol *s, int side);
+void compare_saw_held(struct exec *x, struct symbol *s, int64_t qty);
 
 /* candles.c */
 void candles_ask(struct exec *x);                               /* history, where it is missing */

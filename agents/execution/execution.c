@@ -9,6 +9,7 @@
 #include "libagent/log.h"
 #include "libagent/trade_config.h"
 #include "proto/err.h"
+#include "proto/planted.h"
 #include "proto/text.h"
 #include "proto/tm.h"
 
@@ -63,7 +64,8 @@ void exec_keep_fills(struct exec *x)
 static void keep_stopped(struct exec *x, int32_t stopped)
 {
     x->books.stopped = stopped;
-    keep(x, NOTE_STOPPED, 0, &stopped, sizeof stopped);
+    if (!PLANTED(latch_forgotten))
+        keep(x, NOTE_STOPPED, 0, &stopped, sizeof stopped);
 }
 
 bool exec_see(struct exec *x, uint64_t key)
@@ -310,7 +312,7 @@ static void close_trades(struct exec *x, const char *symbol, enum exit_reason re
 
 bool exec_latched(void)
 {
-    return access(SIGNER_LATCH, F_OK) == 0 || errno != ENOENT;
+    return !PLANTED(latch_ignored) && (access(SIGNER_LATCH, F_OK) == 0 || errno != ENOENT);
 }
 
 /* In the signer too: it lets no entry out until the operator's signature. */

@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "libagent/exchange/codec.h"
+#include "libagent/failpoint.h"
 #include "libagent/log.h"
 #include "proto/err.h"
+#include "proto/planted.h"
 #include "proto/text.h"
 #include "proto/tm.h"
 
@@ -35,6 +37,8 @@ static struct exec_order *adopt(struct exec *x, const json_t *v, const char *id,
     (void)codec_bool(v, "closeOrder", &closes);
     (void)codec_dec(v, "stopPrice", &px);
     bool sells = strcmp(side, "sell") == 0;
+    if (PLANTED(foreign_stop_adopted))
+        oid = "";
     if (t == NULL || *oid != '\0' || !closes || *stop == '\0' || sells != (t->p.side == SIDE_BUY))
         return NULL;            /* compare.c looks whose it is */
     bool protects = (strcmp(stop, "down") == 0) == sells;
@@ -91,6 +95,7 @@ void fold_ended(struct exec *x, struct exec_order *o)
     enum order_event event = o->venue_done == 1 ? EV_FULL : o->cancelling == 2 ? EV_EXPIRED : EV_CANCELLED;
     if (!order_live(o) || books_event(o, event) < 0)
         return;
+    FAILPOINT(ended);
     exec_keep_order(x, o);
     if (o->o.status != was && event == EV_EXPIRED)
         tell_order(x, o, TOPIC_ORDER_EXPIRED);
@@ -190,12 +195,15 @@ static bool fold_row(struct exec *x, const struct row *r)
 {
     uint64_t key = books_key("fill", r->id, r->order_id);
     struct symbol *s = exec_symbol(x, r->symbol);
-    if (books_seen(&x->books, key) || s == NULL || !s->known)
+    if ((books_seen(&x->books, key) && !PLANTED(fills_folded_twice)) || s == NULL || !s->known)
         return true;
+    FAILPOINT(fill);
     struct trade *t = books_trade(&x->books, r->symbol);
     struct exec_order *o = books_order_by_id(&x->books, r->order_id);
     if (o == NULL && t != NULL && t->pnl.qty > 0 && strcmp(r->type, "trade") != 0)
         o = liquidation(x, t, r);
+    if (PLANTED(partial_fill_ignored) && o != NULL && r->qty < o->o.qty)
+        return true;
     if (o == NULL) {
         if (books_seen(&x->books, books_key("foreign", r->order_id, "")))
             return true;
@@ -218,6 +226,7 @@ static bool fold_row(struct exec *x, const struct row *r)
     (void)exec_see(x, key);
     exec_keep_order(x, o);
     say_fill(x, o, r);
+    FAILPOINT(fill_folded);
     manage_filled(x, t, o, r->trade_ns);
     if (again)
         manage_close(x, t, EXIT_STOP_LOSS, true);
@@ -283,8 +292,7 @@ void fold_correction(struct exec *x, struct symbol *s)
     dec_t px = dec_sign(s->venue_px) > 0 ? s->venue_px : dec_sign(s->last) > 0 ? s->last : t->pnl.entry_px;
     struct fill_said f = {.side = -t->pnl.side, .qty = missing, .price = px, .fee = dec_zero(),
                           .multiplier = t->pnl.multiplier};
-    if (books_fill(t, o, &f) < 0)
-        return;
+    must(books_fill(t, o, &f) == ERR_OK);
     x->corrected++;
     snprintf(id, sizeof id, "correction-%s", o->o.cl_ord_id);
     struct row r = {.id = id, .liquidity = "taker", .px = px, .qty = missing, .trade_ns = agent_market_ns(x->agent)};

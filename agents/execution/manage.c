@@ -5,14 +5,17 @@
  * M2  a new stop rests before the old one is cancelled;
  * M3  a close goes on until nothing is open, in every state of the system;
  * M4  a trade ends when nothing is open, its entry is over, its fundings are known and none of its orders is
- *     left; what is left of an entry when everything is closed again is cancelled;
+ *     left; what is left of an entry when everything is closed again is cancelled; a stop goes last, when the
+ *     symbol is proved flat;
  * M5  an emergency is heard, or seen by the latch file when the bus is dead: everything is closed, and nothing
  *     is entered until the operator resumes.
  */
 #include <string.h>
 
+#include "libagent/failpoint.h"
 #include "libagent/log.h"
 #include "proto/err.h"
+#include "proto/planted.h"
 #include "proto/text.h"
 #include "proto/tm.h"
 
@@ -75,6 +78,7 @@ static void step_close(struct exec *x, struct trade *t)
     if (now - t->try_ns < wait || (o != NULL && o->o.status == STATUS_INTENT))
         return;                 /* its answer is on the way, at the latest after the request's time-out */
     t->tries++;
+    FAILPOINT(closing);
     place_exit(x, t, t->pnl.qty, t->urgent || t->tries > IOC_TRIES, exit_reason_name((enum exit_reason)t->closing));
 }
 
@@ -88,12 +92,18 @@ static bool held(const struct exec *x, const struct trade *t)
 
 static void place_stop(struct exec *x, struct trade *t)
 {
+    FAILPOINT(protect);
     struct exec_order *o = exec_leg_order(x, t, LEG_STOP);
     if (o == NULL)
         return;
     o->o.ord_type = ORD_STOP_MARKET;
     o->o.stop_px = t->managed ? t->exits.stop : t->told_stop;
     o->closes_all = 1;
+    if (PLANTED(stop_sized_on_the_order)) {
+        const struct exec_order *entry = books_order(&x->books, t->entry_id);
+        o->closes_all = 0;
+        o->o.qty = entry != NULL ? entry->o.qty : t->pnl.qty;
+    }
     exec_place(x, o);
 }
 
@@ -151,6 +161,8 @@ static void protect(struct exec *x, struct trade *t)
         exec_keep_trade(x, t);
     }
     drop_older_stops(x, t, stop);
+    if (PLANTED(old_stop_goes_first) && t->managed && !dec_eq(stop->o.stop_px, t->exits.stop))
+        exec_cancel(x, stop, false);
     if (t->managed && !dec_eq(stop->o.stop_px, t->exits.stop) && !held(x, t) && !stop_on_its_way(x, t, now))
         place_stop(x, t);
 }
@@ -201,11 +213,13 @@ static void finish(struct exec *x, struct trade *t)
     }
     for (int i = 0; i < BOOKS_ORDERS; i++) {
         struct exec_order *o = &x->books.orders[i];
-        if (order_resting(o) && strcmp(o->o.approval_id, t->approval_id) == 0)
+        if (order_resting(o) && strcmp(o->o.approval_id, t->approval_id) == 0 &&
+            (o->o.leg != LEG_STOP || compare_flat(x, exec_symbol(x, t->p.symbol), t->p.side == SIDE_BUY ? 1 : -1)))
             exec_cancel(x, o, false);
     }
     if (books_leg(&x->books, t, LEG_COUNT) != NULL)
         return;
+    FAILPOINT(finished);
     memset(t, 0, sizeof *t);
     exec_keep_trade(x, t);
 }
@@ -246,9 +260,10 @@ static void look_at(struct exec *x, struct trade *t)
 static bool is_stray(struct exec *x, const struct exec_order *o)
 {
     const struct trade *t = books_trade(&x->books, o->o.symbol);
-    const struct symbol *s = exec_symbol(x, o->o.symbol);
+    struct symbol *s = exec_symbol(x, o->o.symbol);
     bool of_trade = t != NULL && strcmp(t->approval_id, o->o.approval_id) == 0;
-    return !of_trade && (o->o.leg == LEG_ENTRY || (t == NULL && s != NULL && s->venue_qty == 0));
+    int side = o->o.side == SIDE_BUY ? -1 : 1;
+    return !of_trade && (o->o.leg == LEG_ENTRY || (t == NULL && s != NULL && compare_flat(x, s, side)));
 }
 
 static void look_at_orders(struct exec *x)
@@ -308,6 +323,7 @@ static void first_fill(struct exec *x, struct trade *t, int64_t market_ns)
 {
     struct symbol *s = exec_symbol(x, t->p.symbol);
     t->open = 1;
+    compare_saw_held(x, s, t->pnl.side);
     t->p.opened_ns = market_ns;
     t->managed = exits_open(&t->exits, &x->params, &s->terms, &t->pnl, (int)t->p.leverage, t->told_stop, t->atr,
                             market_ns / x->bar_ns * x->bar_ns, x->bar_ns) == ERR_OK;
@@ -398,6 +414,8 @@ void manage_tick(struct exec *x, struct symbol *s, const struct exit_tick *tick)
     struct exit_action actions[EXIT_ACTIONS_MAX];
     struct trade *t = books_trade(&x->books, s->name);
     if (t == NULL || !t->managed || t->pnl.qty == 0 || t->closing || !x->protect_ready)
+        return;
+    if (PLANTED(exits_off_while_paused) && agent_system(x->agent) != SYS_TRADING)
         return;
     struct exits *e = &t->exits;
     const struct exec_order *stop = books_stop(&x->books, t);

@@ -6,6 +6,7 @@
 
 #include "proto/err.h"
 #include "proto/hash.h"
+#include "proto/planted.h"
 #include "proto/tm.h"
 
 #include "agents/execution/policy.h"
@@ -94,6 +95,8 @@ static const char *usable(const struct policy *p, const struct token *t, const s
         return "OTHER_ACCOUNT: the token is of another mode or account";
     if (memcmp(t->boot_id, p->boot_id, sizeof p->boot_id) != 0)
         return "OTHER_BOOT: the token is of another boot";
+    if (PLANTED(approval_after_expiry))
+        return NULL;
     if (now->wall_ns >= t->expires_ns || now->boot_ns >= t->expires_boot_ns)
         return "EXPIRED: the token has expired";
     if (t->issued_ns > now->wall_ns + FUTURE_NS)
@@ -132,6 +135,8 @@ static const char *use(struct policy *p, const struct token *t, const struct pol
     struct policy_used u = {.counter = t->counter};
     memcpy(u.approval_id, t->approval_id, sizeof u.approval_id);
     hash128(r->body, r->len, u.body);
+    if (PLANTED(token_reused))
+        return NULL;
     for (int i = 0; i < POLICY_USED; i++)
         if (memcmp(p->used[i].approval_id, u.approval_id, sizeof u.approval_id) == 0)
             return memcmp(p->used[i].body, u.body, sizeof u.body) == 0 ? NULL : "REPLAYED: the token was used before";
@@ -162,6 +167,8 @@ static int check_entry(struct policy *p, const struct policy_request *r, const s
         return refuse(why, "NO_KEY: risk's public key is not there");
     if (r->token == NULL || r->entry == NULL)
         return refuse(why, "NO_TOKEN: an entry needs an approval");
+    if (PLANTED(token_not_checked) && token_decode(r->token, TOKEN_BODY, &t) == ERR_OK)
+        return ERR_OK;
     if (token_verify(r->token, r->token_len, now->public_key, &t) < 0)
         return refuse(why, "BAD_TOKEN: not signed by risk");
     if ((wrong = usable(p, &t, now)) != NULL || (wrong = compare(&t, r->entry, tick, multiplier)) != NULL ||

@@ -12,6 +12,7 @@
 #include "libagent/exchange/codec.h"
 #include "libagent/log.h"
 #include "proto/err.h"
+#include "proto/planted.h"
 #include "proto/text.h"
 #include "proto/tm.h"
 
@@ -78,7 +79,14 @@ static void ask_fills(struct exec *x)
 {
     char target[160];
     struct reads *r = &x->reads;
-    int64_t from = (x->books.fills_ns != 0 ? x->books.fills_ns : r->fills_began_ns) - FILLS_BACK_NS;
+    int64_t from = x->books.fills_ns != 0 ? x->books.fills_ns : r->fills_began_ns;
+    for (int i = 0; i < BOOKS_ORDERS; i++) {        /* an unknown order may have been filled since it was sent */
+        const struct exec_order *o = &x->books.orders[i];
+        if (o->o.status == STATUS_UNKNOWN && order_live(o) && o->sent_ns < from &&
+            o->sent_ns > r->fills_began_ns - FILLS_SPAN_NS / 2)
+            from = o->sent_ns;
+    }
+    from -= FILLS_BACK_NS;
     r->fills_to_ns = r->fills_began_ns + FILLS_BACK_NS;
     if (r->fills_to_ns > from + FILLS_SPAN_NS)
         r->fills_to_ns = from + FILLS_SPAN_NS;
@@ -160,7 +168,9 @@ static void on_orders(void *arg, const struct venue_answer *a)
 {
     struct exec *x = arg;
     const json_t *items = json_object_get(a->data, "items");
-    bool ok = a->outcome == VENUE_OK && json_is_array(items);
+    int64_t pages = 1;
+    (void)codec_int(a->data, "totalPage", &pages);
+    bool ok = a->outcome == VENUE_OK && json_is_array(items) && pages <= 1;     /* else more rest than can be ours */
     if (answer_proof(a->outcome, a->status, a->code) == PROOF_KEY)
         agent_degraded(x->agent, SEVERITY_CRITICAL, "exchange", "CREDENTIALS", a->msg);
     for (size_t i = 0; ok && i < json_array_size(items); i++) {
@@ -177,26 +187,29 @@ static void on_orders(void *arg, const struct venue_answer *a)
 static void on_positions(void *arg, const struct venue_answer *a)
 {
     struct exec *x = arg;
-    bool ok = a->outcome == VENUE_OK && json_is_array(a->data);
+    bool ok = (a->outcome == VENUE_OK && json_is_array(a->data)) || PLANTED(unread_list_is_empty);
     const char *name = "";
     int64_t qty;
     for (size_t i = 0; ok && i < json_array_size(a->data); i++)     /* what cannot be read is never "nothing" */
         ok = codec_text(json_array_get(a->data, i), "symbol", &name) == ERR_OK &&
              codec_int(json_array_get(a->data, i), "currentQty", &qty) == ERR_OK;
-    for (size_t i = 0; ok && i < x->n_symbols; i++)
+    for (size_t i = 0; ok && i < x->n_symbols; i++) {
         x->symbols[i].venue_qty = 0;
+        x->symbols[i].margin_now = DIFF_NONE;
+    }
     for (size_t i = 0; ok && i < json_array_size(a->data); i++) {
         const json_t *v = json_array_get(a->data, i);
         (void)codec_text(v, "symbol", &name);
         (void)codec_int(v, "currentQty", &qty);
         struct symbol *s = exec_symbol(x, name);
-        if (s == NULL) {
-            compare_position(x, name, qty);
+        compare_position(x, s, name, qty, v);
+        if (s == NULL)
             continue;
-        }
         s->venue_qty = qty;
         (void)codec_dec(v, "markPrice", &s->venue_px);
     }
+    for (size_t i = 0; ok && i < x->n_symbols; i++)
+        compare_saw_held(x, &x->symbols[i], x->symbols[i].venue_qty);
     list_done(x, ok);
 }
 
@@ -207,12 +220,13 @@ void reads_begin(struct exec *x)
     if (r->running || x->venue == NULL)
         return;
     r->running = true;
+    r->hurry = false;
     r->pending = 3;
     r->failed = 0;
     r->generation++;
     r->began_ns = agent_now_ns(x->agent);
-    reads_get(x, "/api/v1/orders?status=active&pageSize=100", on_orders);
-    reads_get(x, "/api/v1/stopOrders?pageSize=100", on_orders);
+    reads_get(x, "/api/v1/orders?status=active&pageSize=1000", on_orders);
+    reads_get(x, "/api/v1/stopOrders?pageSize=1000", on_orders);
     reads_get(x, "/api/v1/positions", on_positions);
 }
 
@@ -222,11 +236,15 @@ void reads_timer(void *arg)
     struct reads *r = &x->reads;
     int64_t period = x->trade_ready ? r->clean ? PERIOD_NS : AGREE_NS : r->clean_ns != 0 ? AGREE_NS : NS_PER_S / 2;
     int64_t now = agent_now_ns(x->agent), since = now - r->began_ns;
+    if (r->hurry && period > NS_PER_S)
+        period = NS_PER_S;
     if (x->venue == NULL)
         return;
     if (!x->clock_ok || now - r->clock_ns >= CLOCK_NS) {
         r->clock_ns = now;
         setup_clock(x);
+        if (x->trade_ready)
+            setup_modes(x, true);       /* somebody may have changed them at the venue */
     }
     if (r->running)
         return;
@@ -235,7 +253,7 @@ void reads_timer(void *arg)
     if (r->dirty || since >= agent_scaled_ms(x->agent, period / NS_PER_MS) * NS_PER_MS) {
         reads_begin(x);
         if (x->first_read && !x->trade_ready)
-            setup_modes(x);
+            setup_modes(x, false);
     }
 }
 
@@ -248,7 +266,7 @@ void reads_consider(struct exec *x)
     x->protect_ready = true;
     log_info("protect.ready", LOG_NONE);
     agent_detail(x->agent, "protecting; entries wait for two agreeing reads");
-    setup_modes(x);
+    setup_modes(x, false);
     setup_account(x);           /* others compare positions with what we say of them */
     if (x->warming)
         agent_ready(x->agent);

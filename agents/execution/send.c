@@ -11,8 +11,10 @@
 #include <string.h>
 
 #include "libagent/exchange/codec.h"
+#include "libagent/failpoint.h"
 #include "libagent/log.h"
 #include "proto/err.h"
+#include "proto/planted.h"
 #include "proto/text.h"
 #include "proto/tm.h"
 
@@ -73,6 +75,7 @@ int exec_sign(void *arg, const char *method, const char *target, const void *bod
                  LOG_S("action", "not sent"));
     else if (n < 0)
         agent_fail(x->agent, why);
+    FAILPOINT(signed);
     return n;
 }
 
@@ -116,7 +119,7 @@ static void write_reducing(const struct exec_order *o, struct jw *w)
         jw_bool(w, "closeOrder", true);
     } else {
         jw_int(w, "size", p->qty);
-        jw_bool(w, "reduceOnly", true);
+        jw_bool(w, "reduceOnly", !PLANTED(not_reduce_only));
     }
     jw_close(w, '}');
 }
@@ -166,6 +169,7 @@ static void on_placed(void *arg, const struct venue_answer *a)
     struct exec *x;
     const char *id;
     struct exec_order *o = job_take(arg, &x);
+    FAILPOINT(reply);
     if (o == NULL)
         return;
     switch (answer_proof(a->outcome, a->status, a->code)) {
@@ -198,9 +202,21 @@ static void on_placed(void *arg, const struct venue_answer *a)
             unsent(x, o, a);
         break;
     case PROOF_UNKNOWN:
+        if (PLANTED(retry_with_a_new_id) && o->o.leg != LEG_ENTRY && o->o.status == STATUS_INTENT) {
+            struct trade *t = books_trade(&x->books, o->o.symbol);
+            struct sub_order was = o->o;
+            o = t != NULL ? exec_leg_order(x, t, was.leg) : NULL;
+            if (o != NULL) {
+                TEXT_COPY(was.cl_ord_id, o->o.cl_ord_id);
+                o->o = was;
+                exec_place(x, o);
+            }
+            break;
+        }
         send_lost(x, o, a->msg);
         break;
     }
+    FAILPOINT(reply_applied);
     manage_all(x);
 }
 
@@ -215,6 +231,7 @@ static void post(struct agent *a, void *arg)
         free(j);
         return;
     }
+    FAILPOINT(post);
     jw_init(&w);
     bool entry = o->o.leg == LEG_ENTRY;
     if (entry)
@@ -223,13 +240,20 @@ static void post(struct agent *a, void *arg)
         write_reducing(o, &w);
     venue_call(x->venue, entry ? VENUE_PRIVATE : VENUE_RESCUE, "POST", entry ? ENTRY_TARGET : "/api/v1/orders",
                w.buf, on_placed, j);
+    FAILPOINT(sent);
     jw_fini(&w);
 }
 
 void exec_place(struct exec *x, struct exec_order *o)
 {
     must(o->o.status == STATUS_INTENT);
-    exec_keep_order(x, o);
+    if (!PLANTED(no_journal))
+        exec_keep_order(x, o);
+    FAILPOINT(intent);
+    if (PLANTED(sent_before_record)) {
+        post(x->agent, job_new(x, o));
+        return;
+    }
     agent_effect(x->agent, post, job_new(x, o));
 }
 
@@ -238,6 +262,8 @@ struct exec_order *exec_leg_order(struct exec *x, struct trade *t, enum leg leg)
     struct exec_order *o = t->legs[leg] < TOKEN_CL_ORD_MAX ? books_order_new(&x->books) : NULL;
     if (o == NULL)
         return NULL;
+    if (PLANTED(oid_from_clock))
+        t->legs[leg] = (int)(agent_now_ns(x->agent) / NS_PER_MS % (TOKEN_CL_ORD_MAX - 1));
     token_cl_ord_id(t->approval, leg, ++t->legs[leg], o->o.cl_ord_id);
     TEXT_COPY(o->o.signal_id, t->p.signal_id);
     TEXT_COPY(o->o.approval_id, t->approval_id);
@@ -258,6 +284,7 @@ static void on_cancelled(void *arg, const struct venue_answer *a)
     struct exec *x;
     struct exec_order *o = job_take(arg, &x);
     (void)a;
+    FAILPOINT(cancel_reply);
     if (o != NULL && order_live(o)) {
         o->cancelling = o->cancelling == 2 ? 2 : 1;
         exec_query(x, o);       /* the outcome is read back, never assumed */
@@ -274,6 +301,7 @@ static void delete_order(struct agent *a, void *arg)
         free(j);
         return;
     }
+    FAILPOINT(cancel);
     if (o->o.order_id[0] != '\0')
         snprintf(target, sizeof target, "/api/v1/orders/%s", o->o.order_id);
     else
@@ -295,6 +323,7 @@ void exec_cancel(struct exec *x, struct exec_order *o, bool expired)
 /* Proved: the venue does not have it.  One that it had, and then neither shows nor knows, has ended. */
 static void gone(struct exec *x, struct exec_order *o)
 {
+    FAILPOINT(absent);
     if (o->o.status != STATUS_UNKNOWN) {
         log_error("order.vanished", LOG_S("cl_ord_id", o->o.cl_ord_id), LOG_S("symbol", o->o.symbol),
                   LOG_S("action", "counted as cancelled; no entries until two reads agree"));
@@ -320,12 +349,15 @@ static void on_absent(void *arg, const struct venue_answer *a)
     if (o == NULL || !order_live(o) || a->outcome != VENUE_OK || codec_value_int(a->data, &venue_ms) < 0)
         return;
     int64_t signed_ns = o->lost_ns > o->sent_ns ? o->lost_ns : o->sent_ns;  /* at the latest */
+    if (PLANTED(absence_by_our_clock))
+        venue_ms = now / NS_PER_MS;
     if (venue_ms * NS_PER_MS < signed_ns + ABSENT_AFTER_NS)
         return;
-    if (o->absent_ns == 0) {
+    if (o->absent_ns == 0)
         o->absent_ns = now;
-        reads_fills(x);
-    } else if (now - o->absent_ns >= ABSENT_AGAIN_NS && x->reads.fills_good_ns >= o->absent_ns) {
+    if (x->reads.fills_good_ns < o->absent_ns) {
+        reads_fills(x);         /* until they are read: it may be asked in vain */
+    } else if (now - o->absent_ns >= ABSENT_AGAIN_NS) {
         gone(x, o);
         manage_all(x);
     }
@@ -336,11 +368,14 @@ static void on_asked(void *arg, const struct venue_answer *a)
     struct exec *x;
     struct exec_order *o = job_take(arg, &x);
     x->reads.looking--;
+    FAILPOINT(query_reply);
     if (o == NULL || !order_live(o))
         return;
     enum answer_proof proof = answer_proof(a->outcome, a->status, a->code);
     if (proof == PROOF_DONE)
         (void)fold_order(x, o, a->data);
+    else if (proof == PROOF_ABSENT && PLANTED(not_found_is_rejected) && o->o.status == STATUS_UNKNOWN)
+        gone(x, o);
     else if (proof == PROOF_ABSENT && o->o.status != STATUS_INTENT)
         venue_call(x->venue, VENUE_PRIVATE, "GET", "/api/v1/timestamp", NULL, on_absent, job_new(x, o));
     manage_all(x);

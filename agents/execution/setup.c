@@ -98,19 +98,21 @@ static void on_position_mode(void *arg, const struct venue_answer *a)
     if (a->outcome != VENUE_OK || codec_int(a->data, "positionMode", &mode) < 0)
         return;
     x->one_way = mode == 0;
-    if (!x->one_way)
-        venue_call(x->venue, VENUE_PRIVATE, "POST", "/api/v2/position/switchPositionMode", "{\"positionMode\":\"0\"}",
-                   on_position_mode, x);
+    if (x->one_way)
+        return;
+    reads_distrust(x);
+    venue_call(x->venue, VENUE_PRIVATE, "POST", "/api/v2/position/switchPositionMode", "{\"positionMode\":\"0\"}",
+               on_position_mode, x);
 }
 
-void setup_modes(struct exec *x)
+void setup_modes(struct exec *x, bool all)
 {
     char target[96];
-    if (!x->one_way)
+    if (!x->one_way || all)
         reads_get(x, "/api/v2/position/getPositionMode", on_position_mode);
     for (size_t i = 0; i < x->n_symbols; i++) {
         struct symbol *s = &x->symbols[i];
-        if (!s->known || s->isolated)
+        if (!s->known || (s->isolated && !all))
             continue;
         snprintf(target, sizeof target, "/api/v2/position/getMarginMode?symbol=%s", s->name);
         venue_call(x->venue, VENUE_PRIVATE, "GET", target, NULL, on_margin_mode, s);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "proto/err.h"
+#include "proto/planted.h"
 
 #include "libagent/core/corr.h"
 #include "libagent/core/risk.h"
@@ -583,8 +584,9 @@ static void judge_market(struct trade *t)
     int own = t->r->side > 0 ? m->bid_count : m->ask_count;
     int other = t->r->side > 0 ? m->ask_count : m->bid_count;
     dec_t off = dec_zero(), spread = dec_zero(), g = dec_zero();
-    at_most(t, RISK_BOOK_STALE, "book_age_ms", dec_int(m->book_age_ms), dec_int(t->l->book_ttl_ms),
-            m->book_age_ms >= 0);
+    if (!PLANTED(stale_book_traded))
+        at_most(t, RISK_BOOK_STALE, "book_age_ms", dec_int(m->book_age_ms), dec_int(t->l->book_ttl_ms),
+                m->book_age_ms >= 0);
     at_least(t, RISK_NO_DEPTH, "levels", dec_int(own), dec_int(FORMULA_ENTRY_LEVEL), true);
     at_least(t, RISK_NO_DEPTH, "opposite_levels", dec_int(other), dec_int(1), true);
     if (t->book) {

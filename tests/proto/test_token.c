@@ -90,6 +90,9 @@ START_TEST(another_key_or_length_is_refused)
     for (size_t n = 0; n <= TOKEN_SIZE + 1; n++)
         if (n != TOKEN_SIZE)
             ck_assert_int_eq(token_verify(bytes, n, public_key, &back), ERR_SIZE);
+    ck_assert_int_eq(token_decode(bytes, TOKEN_BODY - 1, &back), ERR_SIZE);
+    t.qty = 0;
+    ck_assert_int_eq(token_sign(&t, secret, bytes), ERR_RANGE);
 }
 END_TEST
 

@@ -37,24 +37,27 @@ stopped() { truth | grep '"state":"stop"' | grep '"stop":"down"' | grep -q '"clo
 nothing_left() { ! truth | grep -qE '"state":"(stop|open)"'; }
 open_qty() { truth | grep '"open":true' | grep "\"symbol\":\"$1\"" | grep -o '"size":[0-9]*' | cut -d: -f2; }
 open_is() { [ "$(open_qty "$1")" = "$2" ]; }
-# A market order as a person would send it: SYMBOL SIDE LOTS REDUCE-ONLY.
-by_hand() {
+# A request as a person at the venue's screen would send it: METHOD TARGET [BODY].
+request() {
   python3 - "$dir" "$@" <<'EOF'
 import base64, hashlib, hmac, json, sys, time, urllib.request
-where, symbol, side, size, reduce = sys.argv[1:]
+where, method, target, body = sys.argv[1:4] + [(sys.argv + [""])[4]]
 names = dict(line.split("=", 1) for line in open(where + "/etc/keys/paper-account.conf") if "=" in line)
 key = {name.strip(): value.strip() for name, value in names.items()}
-body = json.dumps({"clientOid": "hand-%d" % time.time_ns(), "symbol": symbol, "side": side, "type": "market",
-                   "marginMode": "ISOLATED", "leverage": 2, "size": int(size), "reduceOnly": reduce == "true"})
 stamp = str(int(time.time() * 1000))
 sign = lambda text: base64.b64encode(hmac.new(key["secret"].encode(), text.encode(), hashlib.sha256).digest()).decode()
 request = urllib.request.Request(
-    "http://127.0.0.1:%s/api/v1/orders" % open(where + "/sock/paper.port").read().strip(), body.encode(),
-    {"KC-API-KEY": key["key"], "KC-API-SIGN": sign(stamp + "POST/api/v1/orders" + body), "KC-API-TIMESTAMP": stamp,
-     "KC-API-PASSPHRASE": sign(key["passphrase"]), "KC-API-KEY-VERSION": "3", "Content-Type": "application/json"})
+    "http://127.0.0.1:%s%s" % (open(where + "/sock/paper.port").read().strip(), target), body.encode() or None,
+    {"KC-API-KEY": key["key"], "KC-API-SIGN": sign(stamp + method + target + body), "KC-API-TIMESTAMP": stamp,
+     "KC-API-PASSPHRASE": sign(key["passphrase"]), "KC-API-KEY-VERSION": "3", "Content-Type": "application/json"},
+    method=method)
 answer = json.load(urllib.request.urlopen(request, timeout=5))
 sys.exit(0 if answer["code"] == "200000" else "refused: %s" % answer)
 EOF
+}
+# A market order: SYMBOL SIDE LOTS REDUCE-ONLY.
+by_hand() {
+  request POST /api/v1/orders "{\"clientOid\":\"hand-$(date +%s%N)\",\"symbol\":\"$1\",\"side\":\"$2\",\"type\":\"market\",\"marginMode\":\"ISOLATED\",\"leverage\":2,\"size\":$3,\"reduceOnly\":$4}"
 }
 said() { grep -q "\"event\":\"$1\"" "$dir/log/enigma-execution.log"; }
 
@@ -79,7 +82,7 @@ stopped || fail "the stop is gone after kill -9"
 (exec 9>"$dir/lock"; flock 9; "$bin/enigma" -i "$dir" flatten 9>&-) >"$dir/log/flatten.log" 2>&1 || fail "flatten: $(cat "$dir/log/flatten.log")"
 wait_until 10 flat || fail "flatten left a position"
 wait_until 5 said position.closed || fail "execution did not say position.closed"
-wait_until 5 nothing_left || fail "orders are left at the exchange"
+wait_until 10 nothing_left || fail "orders are left at the exchange"
 
 # Somebody opens a position of their own: said, left alone, and nothing is entered until it is gone.
 by_hand ETHUSDTM buy 3 false || fail "the exchange refused the order by hand"
@@ -100,10 +103,25 @@ by_hand XBTUSDTM $side 2 true || fail "the exchange refused the half by hand"
 wait_until 15 said position.corrected || fail "half a position closed by hand was not seen"
 open_is XBTUSDTM 2 || fail "the rest of the position was touched"
 
+# Its stop is taken away by hand: another one rests at once.
+request DELETE "/api/v1/stopOrders?symbol=XBTUSDTM" || fail "the exchange refused to cancel the stops by hand"
+protected() { truth | grep '"state":"stop"' | grep -q '"closeOrder":true'; }
+wait_until 5 protected || fail "the stop that was taken away is not replaced"
+
+# A stop of ours that nobody knows, in a symbol that is flat: it goes when that is proved.
+: >"$dir/log/enigma-execution.log"
+request POST /api/v1/orders '{"clientOid":"ME100000000000000000000000000S01","symbol":"ETHUSDTM","side":"sell","type":"market","marginMode":"ISOLATED","stop":"down","stopPrice":"10","stopPriceType":"TP","closeOrder":true}' || fail "the exchange refused the stop by hand"
+orphan() { truth | grep '"symbol":"ETHUSDTM"' | grep -q '"state":"stop"'; }
+orphan || fail "no orphaned stop"
+no_orphan() { ! orphan; }
+wait_until 20 no_orphan || fail "an orphaned stop is left"
+said order.orphaned || fail "the orphaned stop was not said"
+protected || fail "the stop of the position is gone"
+
 # The bus is dead: the STOP file alone closes everything.
 kill -9 "$bus"; wait "$bus" 2>/dev/null
 touch "$dir/STOP"
 wait_until 10 flat || fail "the STOP file closed nothing while the bus was dead"
-wait_until 5 nothing_left || fail "orders are left at the exchange after the emergency"
+wait_until 10 nothing_left || fail "orders are left at the exchange after the emergency"
 echo "entry, fill, stop, kill -9 (protect-ready $protect ms, trade-ready $trade ms), flatten, trades by hand, STOP without a bus: as the exchange tells it"
 scenario_end

@@ -31,6 +31,9 @@ static struct fake_venue {
     int64_t clock_off_ns;               /* its clock minus ours */
     char fill_rows[1 << 16], funding_rows[4096];
     struct { char symbol[24]; int64_t qty; } held[8];
+    const char *margin_mode, *liquidation_px;   /* of every position and symbol; NULL: isolated, not told */
+    int64_t hedged;                     /* the position mode is hedge, until it is changed */
+    int pages, fill_pages;              /* of the list of orders, of fills; 0: not told, 1 */
     bool attach_late;                   /* triggers of an entry do not appear */
     struct fv_fault {
         char method[8], prefix[64];
@@ -127,6 +130,8 @@ static inline void fv_write(struct jw *w, const struct fv_order *o)
 static inline void fv_list(struct jw *w, bool stops)
 {
     jw_open(w, NULL, '{');
+    if (fv.pages > 0)
+        jw_int(w, "totalPage", fv.pages);
     jw_open(w, "items", '[');
     for (int64_t i = 0; i < fv.n_orders; i++)
         if (fv.orders[i].active && !fv.orders[i].hidden && fv.orders[i].rests_untriggered == stops)
@@ -195,6 +200,10 @@ static inline bool fv_do(const char *method, const char *target, const char *bod
         o = fv_by(target + 15, NULL);
     } else if (strncmp(target, "/api/v1/orders?", 15) == 0 || strncmp(target, "/api/v1/stopOrders", 18) == 0) {
         fv_list(w, target[8] == 's');
+    } else if (strncmp(target, "/api/v1/position?symbol=", 24) == 0) {
+        jw_open(w, NULL, '{');
+        jw_int(w, "currentQty", *fv_held(target + 24));
+        jw_close(w, '}');
     } else if (strcmp(target, "/api/v1/positions") == 0) {
         jw_open(w, NULL, '[');
         for (int i = 0; i < 8 && fv.held[i].symbol[0] != '\0'; i++) {
@@ -202,12 +211,15 @@ static inline bool fv_do(const char *method, const char *target, const char *bod
             jw_str(w, "symbol", fv.held[i].symbol);
             jw_int(w, "currentQty", fv.held[i].qty);
             jw_str(w, "markPrice", "100");
+            jw_str(w, "marginMode", fv.margin_mode != NULL ? fv.margin_mode : "ISOLATED");
+            if (fv.liquidation_px != NULL)
+                jw_str(w, "liquidationPrice", fv.liquidation_px);
             jw_close(w, '}');
         }
         jw_close(w, ']');
     } else if (strncmp(target, "/api/v1/fills", 13) == 0) {
         jw_open(w, NULL, '{');
-        jw_int(w, "totalPage", 1);
+        jw_int(w, "totalPage", fv.fill_pages > 1 ? fv.fill_pages : 1);
         jw_open(w, "items", '[');
         if (fv.fill_rows[0] != '\0')
             jw_raw(w, NULL, fv.fill_rows, strlen(fv.fill_rows));
@@ -231,11 +243,14 @@ static inline bool fv_do(const char *method, const char *target, const char *bod
         jw_raw(w, NULL, text, sizeof text - 1);
     } else if (strstr(target, "MarginMode") != NULL) {
         jw_open(w, NULL, '{');
-        jw_str(w, "marginMode", "ISOLATED");
+        if (strcmp(method, "POST") == 0)
+            fv.margin_mode = NULL;
+        jw_str(w, "marginMode", fv.margin_mode != NULL ? fv.margin_mode : "ISOLATED");
         jw_close(w, '}');
     } else if (strstr(target, "PositionMode") != NULL) {
         jw_open(w, NULL, '{');
-        jw_int(w, "positionMode", 0);
+        fv.hedged &= strcmp(method, "POST") != 0;
+        jw_int(w, "positionMode", fv.hedged);
         jw_close(w, '}');
     } else if (strncmp(target, "/api/v1/account-overview", 24) == 0) {
         jw_open(w, NULL, '{');

@@ -63,6 +63,31 @@ START_TEST(an_order_goes_only_where_its_table_says)
 }
 END_TEST
 
+/* Every state and every event: A acked R refused N not sent L lost B absent F fill U full C cancelled E expired. */
+START_TEST(every_pair_of_state_and_event_is_as_written_here)
+{
+    static const char names[STATUS_COUNT] = {
+        [STATUS_INTENT] = 'I', [STATUS_UNKNOWN] = '?', [STATUS_NEW] = 'N', [STATUS_PARTIAL] = 'P',
+        [STATUS_FILLED] = 'F', [STATUS_CANCELLED] = 'C', [STATUS_EXPIRED] = 'E', [STATUS_REJECTED] = 'R',
+        [STATUS_DEAD] = 'D',
+    };
+    static const char *const table[STATUS_COUNT] = {
+        /*                    ARNLBFUCE */
+        [STATUS_INTENT]    = "NRD?-PFCE", [STATUS_UNKNOWN]   = "N--?DPFCE", [STATUS_NEW]       = "N----PFCE",
+        [STATUS_PARTIAL]   = "P----PFCE", [STATUS_FILLED]    = "-----FF--", [STATUS_CANCELLED] = "-----CF--",
+        [STATUS_EXPIRED]   = "-----EF--", [STATUS_REJECTED]  = "N----PF--", [STATUS_DEAD]      = "N----PF--",
+        [STATUS_NOT_SENT]  = "---------",       /* no order of ours is ever in it */
+    };
+    for (int from = 0; from < STATUS_COUNT; from++)
+        for (int event = 0; event < EV_COUNT; event++) {
+            enum ord_status to = STATUS_COUNT;
+            int err = order_next((enum ord_status)from, (enum order_event)event, &to);
+            char is = err == ERR_OK ? names[to] : '-';
+            ck_assert_msg(is == table[from][event], "state %d, event %d: %c", from, event, is);
+        }
+}
+END_TEST
+
 START_TEST(a_fill_told_twice_counts_once)
 {
     fresh();
@@ -112,6 +137,15 @@ START_TEST(a_fill_larger_than_the_position_is_refused_whole)
     ck_assert_int_eq(books_fill(trade, exit_, &f), ERR_RANGE);
     ck_assert_int_eq(exit_->o.cum_qty, 0);
     ck_assert_int_eq(trade->p.qty, 2);
+}
+END_TEST
+
+START_TEST(there_are_so_many_trades_and_not_one_more)
+{
+    fresh();
+    for (int i = 1; i < BOOKS_TRADES; i++)
+        TEXT_COPY(books_trade_new(&books)->p.symbol, "ETHUSDTM");
+    ck_assert_ptr_null(books_trade_new(&books));
 }
 END_TEST
 
@@ -201,7 +235,8 @@ START_TEST(each_answer_proves_what_its_row_says)
 }
 END_TEST
 
-TESTS("execution books", an_order_goes_only_where_its_table_says, a_fill_told_twice_counts_once,
+TESTS("execution books", an_order_goes_only_where_its_table_says, every_pair_of_state_and_event_is_as_written_here,
+      there_are_so_many_trades_and_not_one_more, a_fill_told_twice_counts_once,
       fills_make_the_position_its_averages_and_its_net, a_fill_larger_than_the_position_is_refused_whole,
       the_newest_resting_stop_protects, orders_of_a_living_trade_keep_their_slots,
       books_of_another_build_are_refused, books_are_restored_from_wherever_the_record_lies, each_answer_proves_what_its_row_says)

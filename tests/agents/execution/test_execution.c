@@ -341,6 +341,21 @@ START_TEST(absence_counts_by_the_venues_clock_and_only_twice)
 }
 END_TEST
 
+START_TEST(fills_that_could_not_be_read_are_read_again_until_absence_is_proved)
+{
+    begin();
+    fake_fault("POST", "/api/v1/st-orders", VENUE_UNKNOWN, 0, "", false, 1);
+    fake_fault("GET", "/api/v1/fills", VENUE_UNKNOWN, 500, "", false, 5);
+    approve();
+    fake_settle();
+    pass(30000);
+    ck_assert_ptr_nonnull(said(MSG_ORDER_REJECTED, 0));
+    ck_assert_str_eq(said(MSG_ORDER_REJECTED, 0)->reason, "ABSENT");
+    ck_assert_ptr_null(trade());
+    end();
+}
+END_TEST
+
 START_TEST(an_order_that_appears_after_its_proved_absence_is_cancelled)
 {
     begin();
@@ -426,7 +441,7 @@ START_TEST(what_is_left_of_an_entry_goes_when_the_position_is_closed)
     fake_settle();
     fv_fill(fv_find("entry", 0), 1, "100");
     fv_fill(fv_find("stop", 0), 1, "98");
-    pass(500);
+    pass(5000);
     ck_assert_ptr_null(fv_find("entry", 0));
     ck_assert_ptr_null(trade());
     ck_assert_str_eq(closed()->exit_reason, "STOP_LOSS");
@@ -449,7 +464,7 @@ START_TEST(a_fill_of_the_entry_after_the_close_is_taken_over_and_closed)
     ck_assert_ptr_null(fv_find("entry", 0));
     while (fill_exits("97"))
         continue;
-    pass(1000);
+    pass(5000);
     ck_assert_ptr_null(trade());
     ck_assert_int_eq(*fv_held("XBTUSDTM"), 0);
     ck_assert_int_eq(closed()->max_qty, 3);
@@ -542,7 +557,7 @@ START_TEST(paused_the_stop_rises_time_closes_and_flatten_works)
     operator_says(VERB_FLATTEN);
     pass(250);
     ck_assert(fill_exits("102.3"));
-    pass(1000);
+    pass(5000);
     ck_assert_uint_eq(fake_count(a, MSG_POSITION_CLOSED), 1);
 
     a->system = SYS_TRADING;
@@ -556,6 +571,7 @@ START_TEST(paused_the_stop_rises_time_closes_and_flatten_works)
     ck_assert(fill_exits("99.9"));
     pass(1000);
     ck_assert_uint_eq(fake_count(a, MSG_POSITION_CLOSED), 2);
+    pass(5000);
     ck_assert_int_eq(fv_count("stop"), 0);
     end();
 }
@@ -1074,6 +1090,7 @@ START_TEST(a_list_that_cannot_be_read_is_never_an_empty_one)
     fake_fault("GET", "/api/v1/positions", VENUE_UNKNOWN, 200, "", false, 100);
     pass(20000);
     ck_assert_int_eq(trade()->pnl.qty, 4);
+    ck_assert(x->trade_ready);                  /* nothing was seen that differs */
     end();
 }
 END_TEST
@@ -1119,6 +1136,104 @@ START_TEST(an_entry_of_ours_that_the_books_forgot_is_cancelled_and_a_foreign_ord
 }
 END_TEST
 
+START_TEST(a_stop_of_somebody_else_beside_ours_is_foreign_and_never_counts_as_protection)
+{
+    begin();
+    open_position();
+    struct fv_order *hers = fv_new("XBTUSDTM");
+    TEXT_COPY(hers->oid, "by-hand");
+    TEXT_COPY(hers->side, "sell");
+    TEXT_COPY(hers->stop, "down");
+    TEXT_COPY(hers->stop_px, "50");
+    hers->whole = hers->rests_untriggered = true;
+    pass(12000);
+    ck_assert(hers->active);
+    ck_assert_int_eq(fv_count("stop"), 2);
+    for (int i = 0; i < BOOKS_ORDERS; i++)
+        ck_assert(!dec_eq(x->books.orders[i].o.stop_px, dec_int(50)));
+    ck_assert(!x->trade_ready);
+    ck_assert_ptr_nonnull(fake_degraded(a, "exchange", "FOREIGN_ORDER"));
+    end();
+}
+END_TEST
+
+START_TEST(a_margin_mode_changed_by_hand_is_said_and_set_back)
+{
+    begin();
+    open_position();
+    fv.margin_mode = "CROSS";
+    reads_begin(x);
+    fake_settle();
+    ck_assert(x->trade_ready);                  /* one read proves nothing */
+    fake_fault("POST", "/api/v2/position", VENUE_UNKNOWN, 500, "", false, 1);
+    for (int i = 0; i < 40 && x->trade_ready; i++)
+        pass(250);
+    ck_assert(!x->trade_ready);
+    ck_assert_ptr_nonnull(fake_degraded(a, "exchange", "MARGIN_MODE"));
+    ck_assert_int_eq(trade()->pnl.qty, 4);      /* the position stays */
+    pass(15000);
+    ck_assert_ptr_null(fv.margin_mode);
+    ck_assert(x->trade_ready);
+    ck_assert_ptr_null(fake_degraded(a, "exchange", "MARGIN_MODE"));
+    end();
+}
+END_TEST
+
+START_TEST(a_position_that_is_liquidated_before_its_stop_is_closed)
+{
+    begin();
+    open_position();
+    fv.liquidation_px = "97.9";
+    pass(12000);
+    ck_assert_int_eq(trade()->closing, EXIT_NONE);
+    fv.liquidation_px = "98";                   /* where the stop is */
+    pass(12000);
+    ck_assert_int_eq(trade()->closing, EXIT_EMERGENCY);
+    ck_assert(fill_exits("99"));
+    pass(5000);
+    ck_assert_ptr_null(trade());
+    end();
+}
+END_TEST
+
+START_TEST(a_mode_changed_while_flat_is_seen_within_a_minute_and_set_back)
+{
+    begin();
+    fv.margin_mode = "CROSS";
+    fv.hedged = 1;
+    int64_t posts = fv.posts;
+    pass(62000);
+    ck_assert_int_ge(fv.posts - posts, 2);
+    ck_assert_ptr_null(fv.margin_mode);
+    ck_assert_int_eq(fv.hedged, 0);
+    pass(5000);
+    approve();
+    fake_settle();
+    ck_assert_ptr_nonnull(trade());
+    end();
+}
+END_TEST
+
+START_TEST(a_list_of_more_pages_than_one_is_no_list)
+{
+    begin();
+    fv.pages = 2;
+    int generation = x->reads.generation;
+    pass(12000);
+    ck_assert_int_gt(x->reads.generation, generation);
+    ck_assert_int_eq(x->reads.clean_ns, 0);
+    crash();
+    execution_start(a);
+    execution_warm(a);
+    pass(10000);
+    ck_assert(!x->protect_ready);
+    fv.pages = 1;
+    pass(10000);
+    ck_assert(x->protect_ready);
+    end();
+}
+END_TEST
+
 START_TEST(fills_are_read_in_spans_the_venue_takes_however_long_ago_the_last_one_was)
 {
     begin();
@@ -1128,6 +1243,207 @@ START_TEST(fills_are_read_in_spans_the_venue_takes_however_long_ago_the_last_one
     begin_trading();
     ck_assert_int_ge(x->books.fills_ns, a->now_ns - 7 * NS_PER_DAY);
     ck_assert_int_eq(trade()->pnl.qty, 4);
+    end();
+}
+END_TEST
+
+START_TEST(fills_that_are_nobodys_malformed_or_too_late_change_nothing)
+{
+    struct fv_order hers = {.id = 777, .symbol = "XBTUSDTM", .side = "buy"};
+    begin();
+    fv_row(&hers, 3, "100", "0", "trade");
+    reads_fills(x);
+    fake_settle();
+    pass(1000);
+    ck_assert(books_seen(&x->books, books_key("foreign", "777", "")));
+    fv_row(&hers, 3, "100", "0", "trade");      /* known by now: not asked for again */
+    strcat(fv.fill_rows, ",{\"tradeId\":\"X\"}");
+    fv.fill_pages = 2;                          /* the same rows twice */
+    reads_fills(x);
+    fake_settle();
+    ck_assert_ptr_null(trade());
+    fv.fill_pages = 1;
+    open_position();
+    struct fv_order *stop = fv_find("stop", 0);
+    fv_fill(stop, 4, "98");
+    pass(5000);
+    ck_assert_ptr_null(trade());
+    size_t told = fake_count(a, MSG_ORDER_FILLED);
+    fv_row(stop, 2, "98", "0", "trade");        /* of an order whose trade is over */
+    reads_fills(x);
+    fake_settle();
+    ck_assert_uint_eq(fake_count(a, MSG_ORDER_FILLED), told);
+    ck_assert_ptr_null(fold_order(x, NULL, NULL));
+    end();
+}
+END_TEST
+
+START_TEST(a_leg_without_a_number_left_is_not_placed_and_breaks_nothing)
+{
+    begin();
+    open_position();
+    for (int leg = 0; leg < LEG_COUNT; leg++)
+        trade()->legs[leg] = TOKEN_CL_ORD_MAX;
+    struct fv_order *venues = fv_new("XBTUSDTM");       /* a stop of the venue's own that would be adopted */
+    TEXT_COPY(venues->side, "sell");
+    TEXT_COPY(venues->stop, "down");
+    venues->whole = venues->rests_untriggered = true;
+    int64_t posts = fv.posts;
+    struct fv_order liquidated = {.id = 778, .symbol = "XBTUSDTM", .side = "sell"};
+    fv_row(&liquidated, 1, "60", "0", "liquid");
+    operator_says(VERB_CLOSE);
+    *fv_held("XBTUSDTM") = 2;
+    pass(12000);
+    ck_assert_int_eq(fv.posts, posts);
+    ck_assert_int_eq(trade()->pnl.qty, 4);
+    ck_assert(!x->trade_ready);
+    fold_correction(x, &x->symbols[1]);         /* nothing is held there */
+    end();
+}
+END_TEST
+
+START_TEST(a_key_that_is_refused_is_said_with_orders_and_with_lists)
+{
+    begin();
+    fake_fault("POST", "/api/v1/st-orders", VENUE_REFUSED, 401, "400003", false, 1);
+    approve();
+    fake_settle();
+    ck_assert_ptr_nonnull(fake_degraded(a, "exchange", "CREDENTIALS"));
+    ck_assert_int_eq(said(MSG_ORDER_REJECTED, 0)->status, STATUS_REJECTED);
+    agent_degraded_clear(a, "exchange", "CREDENTIALS");
+    fake_fault("GET", "/api/v1/orders?", VENUE_REFUSED, 401, "400005", false, 1);
+    pass(6000);
+    ck_assert_ptr_nonnull(fake_degraded(a, "exchange", "CREDENTIALS"));
+    end();
+}
+END_TEST
+
+START_TEST(an_exit_refused_because_nothing_is_open_reads_the_fills)
+{
+    begin();
+    open_position();
+    operator_says(VERB_CLOSE);
+    fake_fault("POST", "/api/v1/orders", VENUE_REFUSED, 200, "300009", false, 1);
+    fv_fill_quietly(fv_find("stop", 0), 4, "98", "0.0002");
+    pass(1000);
+    pass(6000);
+    ck_assert_ptr_null(trade());
+    ck_assert_str_eq(closed()->exit_reason, "STOP_LOSS");
+    end();
+}
+END_TEST
+
+/* An answer may come when the order has long moved on. */
+START_TEST(answers_that_are_too_late_change_nothing)
+{
+    static const struct { enum venue_outcome outcome; const char *code; } late[] = {
+        {VENUE_REFUSED, "300003"}, {VENUE_UNKNOWN, ""}, {VENUE_OK, ""},
+    };
+    for (int i = 0; i < 3; i++) {
+        begin();
+        if (late[i].outcome != VENUE_OK)
+            fake_fault("POST", "/api/v1/st-orders", late[i].outcome, 200, late[i].code, true, 1);
+        approve();
+        fv.effects[fv.effects_head].fn(a, fv.effects[fv.effects_head].arg);
+        fv.effects_head++;
+        struct exec_order *o = books_order(&x->books, trade()->entry_id);
+        o->o.status = STATUS_NEW;               /* the stream was faster */
+        TEXT_COPY(o->o.order_id, "1001");
+        if (late[i].outcome == VENUE_OK)
+            memset(o, 0, sizeof *o);            /* or the order is forgotten */
+        fake_settle();
+        ck_assert_uint_eq(fake_count(a, MSG_ORDER_REJECTED) + fake_count(a, MSG_ORDER_UNKNOWN), 0);
+        ck_assert(late[i].outcome == VENUE_OK || o->o.status == STATUS_NEW);
+        end();
+    }
+}
+END_TEST
+
+START_TEST(what_was_queued_for_an_order_that_moved_on_does_not_leave)
+{
+    begin();
+    approve();
+    struct exec_order *o = books_order(&x->books, trade()->entry_id);
+    o->o.status = STATUS_DEAD;
+    fake_settle();
+    ck_assert_int_eq(fv.n_orders, 0);
+    o->o.status = STATUS_NEW;
+    exec_cancel(x, o, false);
+    exec_query(x, o);
+    o->o.status = STATUS_CANCELLED;
+    fv.effects[fv.effects_head].fn(a, fv.effects[fv.effects_head].arg);
+    fv.effects_head++;
+    memset(o, 0, sizeof *o);
+    fake_settle();
+    ck_assert_int_eq(fv.deletes, 0);
+    ck_assert_int_eq(x->reads.looking, 0);
+    end();
+}
+END_TEST
+
+START_TEST(an_order_whose_id_was_never_told_is_cancelled_by_its_own)
+{
+    begin();
+    approve();
+    fake_settle();
+    books_order(&x->books, trade()->entry_id)->o.order_id[0] = '\0';
+    operator_says(VERB_CLOSE);
+    pass(1000);
+    ck_assert_ptr_null(fv_find("entry", 0));
+    ck_assert(fv.orders[0].cancelled);
+    end();
+}
+END_TEST
+
+START_TEST(more_strangers_than_can_be_noted_are_as_bad_as_those_that_are)
+{
+    begin();
+    for (int i = 0; i < EXEC_STRANGERS + 5; i++) {
+        struct fv_order *hers = fv_new("XBTUSDTM");
+        TEXT_COPY(hers->side, "buy");
+        snprintf(hers->oid, sizeof hers->oid, "hers-%d", i);
+    }
+    pass(9000);
+    ck_assert(!x->trade_ready);
+    ck_assert_ptr_nonnull(fake_degraded(a, "exchange", "FOREIGN_ORDER"));
+    ck_assert_int_eq(fv_count("entry"), EXEC_STRANGERS + 5);
+    end();
+}
+END_TEST
+
+START_TEST(flat_is_proved_only_by_an_answer_and_against_it)
+{
+    begin();
+    open_position();
+    fake_fault("GET", "/api/v1/fills", VENUE_UNKNOWN, 500, "", false, 1000);
+    fake_fault("GET", "/api/v1/position?", VENUE_UNKNOWN, 500, "", false, 3);
+    *fv_held("XBTUSDTM") = 0;
+    pass(8000);
+    ck_assert_int_eq(trade()->pnl.qty, 4);      /* two lists, no answer of the symbol's own */
+    fv.faults[1].times = 0;
+    pass(12000);
+    ck_assert_ptr_null(trade());
+    end();
+}
+END_TEST
+
+START_TEST(a_start_with_a_venue_that_does_not_tell_its_contracts_goes_on_asking)
+{
+    snprintf(dir, sizeof dir, "/tmp/enigma-exec-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    ck_assert_int_eq(chdir(dir), 0);
+    memset(&fv, 0, sizeof fv);
+    begin_agent();
+    reads_timer(x);                             /* there is no venue yet */
+    fake_fault("GET", "/api/v1/contracts/active", VENUE_UNKNOWN, 500, "", false, 3);
+    execution_start(a);
+    execution_warm(a);
+    pass(250);
+    ck_assert(!x->protect_ready);
+    reads_begin(x);
+    reads_timer(x);                             /* one is under way: nothing begins */
+    pass(5000);
+    ck_assert(x->protect_ready);
     end();
 }
 END_TEST
@@ -1171,6 +1487,7 @@ TESTS("execution", volatility_twice_that_of_the_entry_closes_the_position,
       a_crash_between_intent_and_send_ends_dead_by_proof, an_entry_that_timed_out_but_arrived_is_found_by_its_own_id,
       an_order_whose_answer_was_lost_is_told_as_placed_when_its_fill_is_the_first_sign,
       absence_counts_by_the_venues_clock_and_only_twice,
+      fills_that_could_not_be_read_are_read_again_until_absence_is_proved,
       an_order_that_appears_after_its_proved_absence_is_cancelled,
       an_order_that_vanishes_counts_as_cancelled_and_a_stop_is_replaced,
       a_partial_fill_is_covered_at_once_and_the_rest_is_cancelled_in_time,
@@ -1196,5 +1513,16 @@ TESTS("execution", volatility_twice_that_of_the_entry_closes_the_position,
       a_list_that_cannot_be_read_is_never_an_empty_one,
       an_orphaned_stop_is_cancelled_when_the_symbol_is_proved_flat,
       an_entry_of_ours_that_the_books_forgot_is_cancelled_and_a_foreign_order_left_alone,
+      a_stop_of_somebody_else_beside_ours_is_foreign_and_never_counts_as_protection,
+      a_margin_mode_changed_by_hand_is_said_and_set_back, a_position_that_is_liquidated_before_its_stop_is_closed,
+      a_mode_changed_while_flat_is_seen_within_a_minute_and_set_back, a_list_of_more_pages_than_one_is_no_list,
       fills_are_read_in_spans_the_venue_takes_however_long_ago_the_last_one_was,
+      fills_that_are_nobodys_malformed_or_too_late_change_nothing,
+      a_leg_without_a_number_left_is_not_placed_and_breaks_nothing,
+      a_key_that_is_refused_is_said_with_orders_and_with_lists,
+      an_exit_refused_because_nothing_is_open_reads_the_fills, answers_that_are_too_late_change_nothing,
+      what_was_queued_for_an_order_that_moved_on_does_not_leave,
+      an_order_whose_id_was_never_told_is_cancelled_by_its_own,
+      more_strangers_than_can_be_noted_are_as_bad_as_those_that_are, flat_is_proved_only_by_an_answer_and_against_it,
+      a_start_with_a_venue_that_does_not_tell_its_contracts_goes_on_asking,
       a_whole_trade_survives_a_crash_at_every_step)

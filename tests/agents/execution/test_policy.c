@@ -237,6 +237,8 @@ START_TEST(signs_an_entry_whose_second_target_is_off)
 }
 END_TEST
 
+REFUSES(refuses_a_token_of_another_leg, (token.leg = LEG_EXIT, token.counter = 9), "WRONG_KIND")
+
 static int check(const char *method, const char *target, const char *body)
 {
     const struct policy_request r = {.method = method, .target = target, .body = body, .len = strlen(body)};
@@ -252,6 +254,8 @@ START_TEST(signs_what_only_reads_or_reduces_without_a_token)
     ck_assert_int_eq(check("POST", "/api/v1/orders", "{\"reduceOnly\":true}"), ERR_OK);
     ck_assert_int_eq(check("POST", "/api/v1/orders", "{\"closeOrder\":true}"), ERR_OK);
     ck_assert_int_eq(check("POST", "/api/v2/position/changeMarginMode", "{\"marginMode\":\"ISOLATED\"}"), ERR_OK);
+    ck_assert_int_eq(check("POST", "/api/v2/position/switchPositionMode", "{\"positionMode\":\"0\"}"), ERR_OK);
+    ck_assert_int_eq(check("POST", "/api/v2/position/switchPositionMode", "{\"positionMode\":\"1\"}"), ERR_REFUSED);
 }
 END_TEST
 
@@ -284,6 +288,7 @@ START_TEST(an_entry_body_with_one_byte_changed_does_not_read_back)
     type[0] = 'L';
     ck_assert_int_eq(entry_read(w.buf, w.len, &got), ERR_SYNTAX);
     jw_fini(&w);
+    ck_assert_int_eq(entry_read("{}", 2, &got), ERR_SYNTAX);
 }
 END_TEST
 
@@ -299,6 +304,6 @@ TESTS("execution policy", signs_the_entry_that_was_approved_and_no_other_body_wi
       refuses_more_lots_than_one_order_may_have, refuses_a_value_above_the_hard_limit,
       refuses_a_tick_that_the_witness_does_not_confirm, refuses_when_the_use_cannot_be_kept,
       the_collar_is_inclusive_and_one_tick_more_is_refused_on_both_sides, the_same_token_signs_no_second_order,
-      accepts_no_token_with_a_single_bit_changed, accepts_none_of_a_million_mutations, refuses_a_counter_that_does_not_grow,
+      accepts_no_token_with_a_single_bit_changed, accepts_none_of_a_million_mutations, refuses_a_counter_that_does_not_grow, refuses_a_token_of_another_leg,
       signs_what_only_reads_or_reduces_without_a_token, never_signs_anything_else,
       an_entry_body_with_one_byte_changed_does_not_read_back)
