@@ -262,6 +262,8 @@ static void connect_now(struct store *s)
     must(context != NULL);
     context->data = s;
     if (context->err != 0 || redisLibuvAttach(context, s->loop) != REDIS_OK) {
+        if (context->ev.data == NULL)
+            context->ev.cleanup = NULL;         /* without memory the adapter leaves it set, for nothing */
         redisAsyncFree(context);
         set_state(s, STORE_NO_SERVER);
         retry_later(s);
