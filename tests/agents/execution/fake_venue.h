@@ -177,6 +177,8 @@ static inline struct fv_order *fv_by(const char *id, const char *oid)
     return NULL;
 }
 
+static const char *fv_permission = "General,Futures";   /* of our key */
+
 /* Carry it out; false: "not found". */
 static inline bool fv_do(const char *method, const char *target, const char *body, struct jw *w)
 {
@@ -231,6 +233,10 @@ static inline bool fv_do(const char *method, const char *target, const char *bod
     } else if (strstr(target, "MarginMode") != NULL) {
         jw_open(w, NULL, '{');
         jw_str(w, "marginMode", "ISOLATED");
+        jw_close(w, '}');
+    } else if (strcmp(target, "/api/v1/user/api-key") == 0) {
+        jw_open(w, NULL, '{');
+        jw_str(w, "permission", fv_permission);
         jw_close(w, '}');
     } else if (strstr(target, "PositionMode") != NULL) {
         jw_open(w, NULL, '{');
