@@ -55,6 +55,8 @@ static const struct {
     { "MISCONF ",  STORE_NO_DISK },       { "READONLY ", STORE_READ_ONLY },
     { "NOAUTH ",   STORE_NO_PERMISSION }, { "NOPERM ", STORE_NO_PERMISSION },
     { "WRONGPASS ", STORE_NO_PERMISSION }, { "MASTERDOWN ", STORE_READ_ONLY },
+    { "BUSY ",     STORE_NO_ANSWER },     { "MOVED ",  STORE_GARBAGE },
+    { "ASK ",      STORE_GARBAGE },       { "CLUSTERDOWN ", STORE_GARBAGE },
 };
 
 const char *store_state_text(enum store_state state)
