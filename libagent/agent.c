@@ -199,6 +199,21 @@ static void on_timer_register(void *arg)
 
 /* ---- heartbeats ---- */
 
+static void say_waits(const struct agent *a, struct msg_agent_hb *m)
+{
+    const size_t most = sizeof m->waits / sizeof m->waits[0];
+    for (size_t i = 0; a->requests->n_open > 0 && i < REQUESTS_MAX && m->waits_n < most; i++) {
+        const struct question *q = &a->requests->open[i];
+        int64_t age_ms = (a->now_ns - q->parcel.sent_ns) / MS;
+        if (q->id[0] == '\0' || age_ms < REQUEST_RETRY_MS)
+            continue;
+        struct sub_wait *w = &m->waits[m->waits_n++];
+        *w = (struct sub_wait){.age_ms = age_ms};
+        TEXT_COPY(w->id, q->id);
+        TEXT_COPY(w->to, q->parcel.topic + strlen(topic_defs[TOPIC_INBOX].text));
+    }
+}
+
 void agent_heartbeat(struct agent *a)
 {
     static struct msg_agent_hb m;       /* large */
@@ -239,6 +254,7 @@ void agent_heartbeat(struct agent *a)
         TEXT_COPY(c->topic, st->topic);
         c->seq = (int64_t)st->cursor;
     }
+    say_waits(a, &m);
     agent_anchors_say(a, &m);
     a->lag_ns = 0;
     agent_publish(a, TOPIC_AGENT_HB, NULL, MSG_AGENT_HB, &m, NULL);

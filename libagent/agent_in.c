@@ -157,11 +157,32 @@ static void answer_stop(struct agent *a, const struct event *e)
     agent_effect(a, agent_stop_effect, NULL);
 }
 
+/* By the orchestrator, which sees who waits for whom. */
+static void answer_cancel(struct agent *a, const struct event *e)
+{
+    const struct msg_agent_cancel *m = e->msg;
+    bool allowed = e->from == AGENT_ORCHESTRATOR;
+    struct question *q = allowed ? requests_find(a->requests, m->id) : NULL;
+    struct msg_operator_reply answer = {.accepted = q != NULL, .system_state = a->system};
+    TEXT_COPY(answer.text, q != NULL ? "given up" : allowed ? "not open any more" : "only the orchestrator may ask this");
+    struct reply_to to = agent_reply_to(e);
+    if (q != NULL) {
+        log_error("request.cancelled", LOG_S("to", q->parcel.topic), LOG_S("id", m->id), LOG_S("reason", m->reason),
+                  LOG_S("action", "the question failed"));
+        on_answer *on = (on_answer *)q->on;
+        void *arg = q->arg;
+        requests_close(a->requests, q);
+        on(a, arg, ERR_CANCELLED, NULL);
+    }
+    agent_reply(a, &to, MSG_OPERATOR_REPLY, &answer);
+}
+
 static on_event *find_request(const struct agent *a, enum msg type)
 {
     static const struct route requests[] = {
         {MSG_AGENT_STATUS, answer_status},
         {MSG_AGENT_STOP, answer_stop},
+        {MSG_AGENT_CANCEL, answer_cancel},
         ROUTES_END
     };
     on_event *on = find_route(requests, type);

@@ -11,6 +11,7 @@
 #define DEAD_MS                 1500    /* a peer silent for so long is down */
 #define REGISTER_RETRY_MS       200     /* until the orchestrator answers */
 #define REQUEST_RETRY_MS        250     /* an unanswered request is repeated, same id */
+#define DEADLOCK_MS             1000    /* open for so long in a circle: the youngest question fails */
 #define REQUEST_DEADLINE_MS     3000    /* default of a request */
 #define D1_SYNC_MS              50      /* D1 records are on disk after so long at the latest */
 #define CATCHUP_DELAY_MS        200     /* a gap older than this is fetched */

@@ -61,6 +61,7 @@ struct orchestrator {
     int64_t cycles;
     int64_t started_ns;
     bool latch;
+    char broken_id[40];         /* the question that was failed last to end a deadlock */
     bool restarting;            /* one of the agents ends again and again */
     int64_t copied_ns;                  /* wall; when the readable copies were written */
     struct loop_timer *timer_state, *timer_look, *timer_health, *timer_queue, *timer_cycle, *timer_scan;
