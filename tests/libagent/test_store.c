@@ -157,6 +157,7 @@ END_TEST
 
 START_TEST(silent_redis_is_a_timeout_for_those_waiting_and_down_for_the_next)
 {
+    redis_timeout_ms = 0;
     redis_start();
     struct store *s = redis_store(&loop, "test");
     until(&loop, store_state(s) == STORE_UP);
@@ -183,6 +184,7 @@ END_TEST
 
 START_TEST(late_loop_is_not_taken_for_a_silent_redis)
 {
+    redis_timeout_ms = 0;
     redis_start();
     struct store *s = redis_store(&loop, "test");
     until(&loop, store_state(s) == STORE_UP);
@@ -251,6 +253,7 @@ static pid_t impostor(const char *bytes, size_t len)
 
 START_TEST(never_believes_an_impostor)
 {
+    redis_timeout_ms = 0;
     static const struct { const char *bytes; size_t len; enum store_state state; } cases[] = {
         { "HTTP/1.1 200 OK\r\n\r\n", 19, STORE_GARBAGE },
         { "*1000000000\r\n", 13, STORE_GARBAGE },
@@ -370,6 +373,7 @@ END_TEST
 
 START_TEST(a_reply_nested_too_deep_or_of_no_known_kind_is_garbage)
 {
+    redis_timeout_ms = 0;
     static char deep[4000];
     memset(deep, 0, sizeof deep);
     for (int i = 0; i < 500; i++)
