@@ -18,7 +18,7 @@
 
 static char redis_dir[64], redis_path[100];
 static pid_t redis_pid;
-static int redis_timeout_ms = 10000;    /* of stores; 0: the usual one, too short for a busy machine's disk */
+static int redis_timeout_ms = 3000;     /* of stores; 0: the usual one, too short for a busy machine's disk */
 
 static inline void redis_kill(void)
 {
