@@ -207,6 +207,11 @@ fuzz:
 	@deploy/deps.sh build clang
 	@tests/fuzz/run.sh $(FUZZ_SECONDS)
 
+# The protocols themselves, in Spin: every order of crashes and losses, and the mutants that must be caught.
+model:
+	@deploy/deps.sh model
+	@tests/model/run.sh build/model
+
 format:
 	@deploy/deps.sh clang
 	clang-format -i $$(git ls-files '*.c' '*.h')
@@ -225,6 +230,7 @@ help:
 	@echo 'make bench            memory, idle cost, the core, bus latency and wire to order beside peers'
 	@echo 'make interop          real clients of other languages (Node.js) against the bus and the exchange'
 	@echo 'make fuzz             every fuzz target for FUZZ_SECONDS seconds; RUNS=1000000 ONLY="server orders"'
+	@echo 'make model            the order and the bus protocol checked by Spin, with the mutants that must be caught'
 	@echo 'make dev              Redis, bus and paper exchange alone, for work on one agent'
 	@echo 'make all deps clean format'
 
@@ -232,6 +238,6 @@ clean:
 	rm -rf build
 
 .DEFAULT_GOAL := all
-.PHONY: all deps tests check scenario chaos release-check failpoints planted bench test paper dev interop fuzz format help clean
+.PHONY: all deps tests check scenario chaos release-check failpoints planted bench test paper dev interop fuzz model format help clean
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

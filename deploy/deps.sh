@@ -10,6 +10,7 @@ declare -A packages=(
   [test]="curl jq python3"
   [clang]="clang libclang-rt-14-dev clang-format"
   [interop]="nodejs npm"
+  [model]="spin gcc libc6-dev"
 )
 missing=()
 for group in "$@"; do

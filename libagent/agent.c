@@ -151,7 +151,7 @@ void agent_advance(struct agent *a)
 
 void agent_ready(struct agent *a)
 {
-    if (a->life != LIFE_WARMING)
+    if (a->life != LIFE_WARMING || a->rolled_back)
         return;
     agent_detail(a, "");
     agent_give_life(a, LIFE_READY);
@@ -199,6 +199,21 @@ static void on_timer_register(void *arg)
 
 /* ---- heartbeats ---- */
 
+static void say_waits(const struct agent *a, struct msg_agent_hb *m)
+{
+    const size_t most = sizeof m->waits / sizeof m->waits[0];
+    for (size_t i = 0; a->requests->n_open > 0 && i < REQUESTS_MAX && m->waits_n < most; i++) {
+        const struct question *q = &a->requests->open[i];
+        int64_t age_ms = (a->now_ns - q->parcel.sent_ns) / MS;
+        if (q->id[0] == '\0' || age_ms < REQUEST_RETRY_MS)
+            continue;
+        struct sub_wait *w = &m->waits[m->waits_n++];
+        *w = (struct sub_wait){.age_ms = age_ms};
+        TEXT_COPY(w->id, q->id);
+        TEXT_COPY(w->to, q->parcel.topic + strlen(topic_defs[TOPIC_INBOX].text));
+    }
+}
+
 void agent_heartbeat(struct agent *a)
 {
     static struct msg_agent_hb m;       /* large */
@@ -239,6 +254,8 @@ void agent_heartbeat(struct agent *a)
         TEXT_COPY(c->topic, st->topic);
         c->seq = (int64_t)st->cursor;
     }
+    say_waits(a, &m);
+    agent_anchors_say(a, &m);
     a->lag_ns = 0;
     agent_publish(a, TOPIC_AGENT_HB, NULL, MSG_AGENT_HB, &m, NULL);
 }
@@ -263,13 +280,14 @@ static void on_timer_beat(void *arg)
     if (late > a->lag_ns)
         a->lag_ns = late;
     a->beat_ns = a->mono_ns;
+    agent_anchors_keep(a);
     agent_heartbeat(a);
     agent_catchup(a);
     if (journal_tend(a->journal) < 0)
         agent_degraded(a, SEVERITY_HIGH, "disk", "NO_SPACE", "no room for the next journal segment; free some space");
     else
         agent_degraded_clear(a, "disk", "NO_SPACE");
-    if (!a->def->archive)
+    if (a->archive == NULL)
         agent_trim(a, JOURNAL_KEEP_MS);
 }
 
@@ -622,6 +640,7 @@ static int start(struct agent *a, char why[CONFIG_WHY_MAX])
     err = agent_recover(a, why);
     if (err < 0)
         return err;
+    agent_anchors_start(a);
     err = connect_bus(a, why);
     if (err < 0)
         return err;
@@ -651,6 +670,7 @@ static void end(struct agent *a)
     bus_close(&a->bus);
     agent_out_fini(a);
     outbox_destroy(&a->outbox);
+    outbox_destroy(&a->archive);
     journal_close(&a->journal);
     streams_destroy(&a->streams);
     requests_destroy(&a->requests);

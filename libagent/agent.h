@@ -66,7 +66,10 @@ struct agent_def {
                                      * must have one */
     const struct route *requests;   /* answered with agent_reply, at once or later; NULL: none */
     void *state;
-    bool archive;                   /* its journal is an archive and is never trimmed */
+    /* Notes of this kind hold a message heard, as u8 n, topic[n], header[40], body: the journal is an
+     * archive, is never trimmed, and who misses something of a publisher that is gone gets it from here.
+     * 0: none. */
+    uint16_t archive;
 
     /* Before recovery: allocate, read configuration.  0, or an err with a text in `why`. */
     int (*init)(struct agent *a, char why[CONFIG_WHY_MAX]);

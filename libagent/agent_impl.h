@@ -3,11 +3,13 @@
  *   agent.c        options, start, lifecycle, heartbeats, stop
  *   agent_in.c     what is heard: checks, sequences, catch-up, dispatch
  *   agent_out.c    what is said: outputs, the journal record of a turn, sending
+ *   agent_anchors.c  what each remembers of the journals of the others
  */
 #ifndef LIBAGENT_AGENT_IMPL_H
 #define LIBAGENT_AGENT_IMPL_H
 
 #include "libagent/agent.h"
+#include "libagent/anchors.h"
 #include "libagent/bus.h"
 #include "libagent/clock.h"
 #include "libagent/journal.h"
@@ -20,6 +22,8 @@
 #define JOURNAL_KIND_TURN   (JOURNAL_KIND_USER + 0)
 #define DEGRADED_MAX        32
 #define SEQS_MAX            1024    /* topics one agent may publish on */
+#define AGENTS              (AGENT_AUDIT + 1)   /* parties that have a journal */
+#define ARCHIVE_KEY         10      /* what an archive puts before a topic: "%x%08x.", publisher and stream */
 
 /* Something to do once the record is written: send frames, or call a function. */
 struct output {
@@ -42,11 +46,14 @@ struct seq {
 };
 
 struct peer {
+    struct agent *agent;        /* whose peer this is */
     int64_t heard_ns;           /* last heartbeat, monotonic; 0: never */
     uint32_t epoch;
+    uint32_t beat_epoch;        /* of its last heartbeat */
+    uint32_t compared;          /* its epoch when our journal was compared with what it remembers; 0: not yet */
     bool matters;               /* publishes something this agent must apply */
     struct replay_client *replay;
-    struct stream *asking;      /* the stream whose answer is awaited */
+    struct stream *asking;      /* the stream whose answer is awaited; audit's: perhaps another's, archived */
 };
 
 struct degradation {
@@ -63,13 +70,20 @@ struct agent {
     struct bus *bus;
     struct journal *journal;
     struct outbox *outbox;
+    struct outbox *archive;     /* what was heard, when the journal is an archive, by archive key; else NULL */
     struct streams *streams;
     struct requests *requests;
     struct peer peers[AGENT_COUNT];
+    struct anchor anchors[AGENTS];
+    uint64_t anchors_kept[AGENTS];      /* lsn of each when it was journalled */
+    int64_t anchors_kept_ns;
+    bool journal_accepted, acceptance_said;     /* by the operator, as it is; and the others were told */
+    bool rolled_back;           /* the others know records that our journal lacks */
 
     enum life life;
     enum system_state system;
     bool echo;                  /* our own heartbeat came back: the bus works both ways */
+    int64_t echo_ns;            /* since then, monotonic */
     bool accepted;              /* by the orchestrator */
     bool turn_given;
     bool stopping;
@@ -120,6 +134,14 @@ bool agent_must_apply(const struct agent *a, enum topic topic);
 void agent_give_life(struct agent *a, enum life life);
 void agent_advance(struct agent *a);            /* take the next step of life when it may be taken */
 
+/* agent_anchors.c */
+void agent_anchors_start(struct agent *a);
+void agent_anchors_hear(struct agent *a, const struct event *e);        /* a heartbeat of another */
+void agent_anchors_say(struct agent *a, struct msg_agent_hb *m);
+void agent_anchors_keep(struct agent *a);
+void agent_anchors_load(struct agent *a, const struct turn_entry *e);
+void agent_anchors_save(const struct agent *a, struct turn *t);
+
 /* agent_out.c */
 int agent_recover(struct agent *a, char why[CONFIG_WHY_MAX]);
 void agent_commit(struct agent *a);             /* end of a turn: write, sync, send, do */
@@ -129,6 +151,7 @@ void agent_heard_cursor(struct agent *a, enum party by, const char *topic, uint6
 void agent_trim(struct agent *a, int64_t min_age_ms);   /* delete what nobody needs any more and is that old */
 void agent_send_parcel(struct agent *a, const struct parcel *p);
 uint64_t agent_last_seq(const struct agent *a, const char *topic);
+void agent_archive_key(uint8_t publisher, uint64_t stream, const char *topic, char ret[ARCHIVE_KEY + TOPIC_MAX + 1]);
 void agent_out_fini(struct agent *a);
 void agent_serve_replay(void *arg, const struct replay_request *request);
 

@@ -68,6 +68,7 @@ static void on_heartbeat(struct agent *a, const struct event *e)
     if (e->from == a->def->id) {
         if (e->header->epoch == journal_epoch(a->journal) && !a->echo) {
             a->echo = true;
+            a->echo_ns = a->mono_ns;
             agent_advance(a);
         }
         return;
@@ -88,6 +89,7 @@ static void on_heartbeat(struct agent *a, const struct event *e)
     for (size_t i = 0; i < hb->cursors_n; i++)
         if (strcmp(hb->cursors[i].publisher, a->name) == 0)
             agent_heard_cursor(a, e->from, hb->cursors[i].topic, (uint64_t)hb->cursors[i].seq);
+    agent_anchors_hear(a, e);
     agent_catchup(a);
 }
 
@@ -155,11 +157,32 @@ static void answer_stop(struct agent *a, const struct event *e)
     agent_effect(a, agent_stop_effect, NULL);
 }
 
+/* By the orchestrator, which sees who waits for whom. */
+static void answer_cancel(struct agent *a, const struct event *e)
+{
+    const struct msg_agent_cancel *m = e->msg;
+    bool allowed = e->from == AGENT_ORCHESTRATOR;
+    struct question *q = allowed ? requests_find(a->requests, m->id) : NULL;
+    struct msg_operator_reply answer = {.accepted = q != NULL, .system_state = a->system};
+    TEXT_COPY(answer.text, q != NULL ? "given up" : allowed ? "not open any more" : "only the orchestrator may ask this");
+    struct reply_to to = agent_reply_to(e);
+    if (q != NULL) {
+        log_error("request.cancelled", LOG_S("to", q->parcel.topic), LOG_S("id", m->id), LOG_S("reason", m->reason),
+                  LOG_S("action", "the question failed"));
+        on_answer *on = (on_answer *)q->on;
+        void *arg = q->arg;
+        requests_close(a->requests, q);
+        on(a, arg, ERR_CANCELLED, NULL);
+    }
+    agent_reply(a, &to, MSG_OPERATOR_REPLY, &answer);
+}
+
 static on_event *find_request(const struct agent *a, enum msg type)
 {
     static const struct route requests[] = {
         {MSG_AGENT_STATUS, answer_status},
         {MSG_AGENT_STOP, answer_stop},
+        {MSG_AGENT_CANCEL, answer_cancel},
         ROUTES_END
     };
     on_event *on = find_route(requests, type);
@@ -314,20 +337,55 @@ void agent_on_frames(void *arg, const char *topic, const uint8_t header[HEADER_S
 
 /* ---- catching up ---- */
 
+/* Who serves what he said shall not speak for others, but for the archive when it was asked to. */
 static void on_replayed(void *arg, const char *topic, const uint8_t *header, const void *body, size_t len)
 {
-    on_frames(arg, topic, header, body, len, true);
+    struct peer *p = arg;
+    struct header h;
+    if (header_decode(header, &h) < 0)
+        return;
+    bool asked = p->asking != NULL && h.sender == p->asking->publisher && strcmp(topic, p->asking->topic) == 0;
+    if (h.sender == p - p->agent->peers || asked)
+        on_frames(p->agent, topic, header, body, len, true);
+}
+
+static void archive_key(struct agent *a, const struct stream *st, char key[ARCHIVE_KEY + TOPIC_MAX + 1])
+{
+    agent_archive_key(st->publisher, streams_identity_of(a->streams, st->publisher), st->topic, key);
+}
+
+/* What the archive has of a publisher that does not answer.  As long as that brings us on, it is asked at
+ * once again; then the publisher has its turn. */
+static void on_archive_end(struct agent *a, struct stream *st, uint64_t last)
+{
+    int failures = st->failures;
+    bool onward = st->cursor > st->asked_cursor && st->cursor < last;
+    stream_answered(st, false, a->mono_ns);
+    if (onward) {
+        st->failures = failures;
+        st->retry_ns = 0;
+    }
+    stream_heard_last(st, last, a->mono_ns);
+    agent_catchup(a);
 }
 
 static void on_replay_end(void *arg, enum party publisher, const char *topic, uint64_t last,
                           uint64_t oldest, uint64_t stream_id)
 {
-    struct agent *a = arg;
-    struct peer *p = &a->peers[publisher];
+    struct peer *p = arg;
+    struct agent *a = p->agent;
     struct stream *st = p->asking;
-    p->asking = NULL;
-    if (st == NULL || strcmp(st->topic, topic) != 0)
+    char key[ARCHIVE_KEY + TOPIC_MAX + 1];
+    if (st == NULL)
         return;                 /* an answer to a question that was given up */
+    archive_key(a, st, key);
+    if (strcmp(topic, st->publisher == publisher ? st->topic : key) != 0)
+        return;
+    p->asking = NULL;
+    if (st->publisher != publisher) {
+        on_archive_end(a, st, last);
+        return;
+    }
     if (streams_identity(a->streams, (uint8_t)publisher, stream_id))
         log_error("journal.replaced", LOG_S("publisher", party_name(publisher)),
                   LOG_S("action", "reading its new journal from the start"));
@@ -342,13 +400,25 @@ static void on_replay_end(void *arg, enum party publisher, const char *topic, ui
     agent_catchup(a);
 }
 
-static void ask(struct agent *a, struct peer *p, struct stream *st)
+/* Who is asked next: the publisher, or, when it keeps silent, every other time the archive. */
+static enum party whom(const struct agent *a, const struct stream *st)
 {
+    bool archive = st->failures >= ARCHIVE_AFTER && st->failures % 2 == ARCHIVE_AFTER % 2 &&
+                   a->def->id != AGENT_AUDIT && st->publisher != AGENT_AUDIT;
+    return archive ? AGENT_AUDIT : (enum party)st->publisher;
+}
+
+static void ask(struct agent *a, enum party whom, struct stream *st)
+{
+    struct peer *p = &a->peers[whom];
+    char key[ARCHIVE_KEY + TOPIC_MAX + 1];
+    p->agent = a;
     if (p->replay == NULL)
-        p->replay = bus_replay_connect(a->bus, (enum party)st->publisher, on_replayed, on_replay_end, a);
+        p->replay = bus_replay_connect(a->bus, whom, on_replayed, on_replay_end, p);
     p->asking = st;
     stream_asked(st, a->mono_ns);
-    bus_replay_ask(p->replay, st->topic, st->cursor + 1, CATCHUP_BATCH);
+    archive_key(a, st, key);
+    bus_replay_ask(p->replay, whom == st->publisher ? st->topic : key, st->cursor + 1, CATCHUP_BATCH);
 }
 
 /* A publisher that is silent on the bus may be well and the broker dead: look there directly. */
@@ -365,13 +435,15 @@ void agent_catchup(struct agent *a)
         struct peer *p = &a->peers[st->publisher];
         if (st->asked_ns != 0 && a->mono_ns - st->asked_ns > CATCHUP_TIMEOUT_MS * MS) {
             stream_answered(st, false, a->mono_ns);
-            if (p->asking == st)
-                p->asking = NULL;
+            struct peer *asked[] = {p, &a->peers[AGENT_AUDIT]};
+            for (int k = 0; k < 2; k++)
+                if (asked[k]->asking == st)
+                    asked[k]->asking = NULL;
         }
         bool poll = silent(a, p) && st->asked_ns == 0 &&
                     a->mono_ns - st->polled_ns > CATCHUP_POLL_MS * MS;
-        if (p->asking == NULL && (stream_wants(st, a->mono_ns) || poll))
-            ask(a, p, st);
+        if (a->peers[whom(a, st)].asking == NULL && (stream_wants(st, a->mono_ns) || poll))
+            ask(a, whom(a, st), st);
         more = more || st->behind_since_ns != 0 || st->asked_ns != 0 || silent(a, p);
     }
     if (more)

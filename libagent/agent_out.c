@@ -247,6 +247,66 @@ static void note_published(struct agent *a, struct journal_position at)
     }
 }
 
+/* ---- the archive: what was heard, found by publisher, journal and topic ---- */
+
+void agent_archive_key(uint8_t publisher, uint64_t stream, const char *topic, char ret[ARCHIVE_KEY + TOPIC_MAX + 1])
+{
+    snprintf(ret, ARCHIVE_KEY + TOPIC_MAX + 1, "%x%08x.%s", publisher & 0xfu, (unsigned)(uint32_t)stream, topic);
+}
+
+/* A message's note stands before its cursor; what has no cursor is not durable and is not replayed. */
+static int each_archived(const void *record, size_t len, uint16_t kind, outbox_sink *sink, void *arg)
+{
+    struct turn_entry e, note = {.len = 0};
+    int got;
+    size_t off = 0;
+    while ((got = turn_next(record, len, &off, &e)) == 1) {
+        if (e.kind == TURN_NOTE && e.note == kind)
+            note = e;
+        size_t n = note.len > 0 ? note.data[0] : 0;
+        struct header h;
+        if (e.kind != TURN_CURSOR || n != e.topic_len || note.len <= 1 + n + HEADER_SIZE ||
+            memcmp(note.data + 1, e.topic, n) != 0 || header_decode(note.data + 1 + n, &h) < 0 ||
+            h.sender != e.publisher || h.seq != e.seq)
+            continue;
+        char topic[TOPIC_MAX + 1] = "", key[ARCHIVE_KEY + TOPIC_MAX + 1];
+        memcpy(topic, e.topic, n);
+        agent_archive_key(e.publisher, e.stream, topic, key);
+        const struct outbox_entry entry = {key, h.seq, note.data + 1 + n, note.len - 1 - n};
+        int err = sink(arg, &entry);
+        if (err < 0)
+            return err;
+    }
+    return got;
+}
+
+/* decode_archived has no room for an argument: one archive in a process. */
+static uint16_t archive_kind;
+
+static int decode_archived(const struct journal_record *r, outbox_sink *sink, void *arg)
+{
+    return r->kind == JOURNAL_KIND_TURN ? each_archived(r->payload, r->len, archive_kind, sink, arg) : ERR_OK;
+}
+
+struct archiving {
+    struct agent *a;
+    struct journal_position at;
+};
+
+/* One that cannot be noted (too many, too long) is archived all the same; it only is not served. */
+static int note_archived(void *arg, const struct outbox_entry *e)
+{
+    const struct archiving *n = arg;
+    (void)outbox_note_heard(n->a->archive, e->topic, e->seq, n->at);
+    return ERR_OK;
+}
+
+static int index_archived(struct agent *a, const void *record, size_t len, struct journal_position at)
+{
+    struct archiving n = {a, at};
+    return a->archive != NULL ? each_archived(record, len, archive_kind, note_archived, &n) : ERR_OK;
+}
+
 /* O1, O2.  False: the disk is full and nothing has happened. */
 static bool write_record(struct agent *a)
 {
@@ -267,6 +327,7 @@ static bool write_record(struct agent *a)
         a->disk_full = false;
         FAILPOINT(record_written);
         note_published(a, at);
+        must(index_archived(a, a->turn.data, a->turn.len, at) == ERR_OK);
         turn_clear(&a->turn);
         a->records++;
     }
@@ -389,6 +450,12 @@ static int recover_entries(struct agent *a, const void *data, size_t len)
         case TURN_OUTBOX:
             err = outbox_unpack(a->outbox, e.data, e.len);
             break;
+        case TURN_ARCHIVE:
+            err = a->archive != NULL ? outbox_unpack(a->archive, e.data, e.len) : ERR_OK;
+            break;
+        case TURN_ANCHOR:
+            agent_anchors_load(a, &e);
+            break;
         case TURN_STATE:
             err = a->def->load != NULL ? a->def->load(a, e.data, e.len) : ERR_OK;
             break;
@@ -413,7 +480,9 @@ static int on_record(void *arg, const struct journal_record *r)
         return ERR_OK;
     a->records++;
     int err = recover_entries(a, r->payload, r->len);
-    return err == ERR_OK ? outbox_note_record(a->outbox, r) : err;
+    if (err == ERR_OK)
+        err = outbox_note_record(a->outbox, r);
+    return err == ERR_OK ? index_archived(a, r->payload, r->len, r->at) : err;
 }
 
 int agent_recover(struct agent *a, char why[CONFIG_WHY_MAX])
@@ -429,6 +498,10 @@ int agent_recover(struct agent *a, char why[CONFIG_WHY_MAX])
         return err;
     }
     a->outbox = outbox_new(a->journal, decode_record);
+    if (a->def->archive != 0) {
+        archive_kind = a->def->archive;
+        a->archive = outbox_new(a->journal, decode_archived);
+    }
     const struct journal_visitor visitor = {.snapshot = on_snapshot, .record = on_record, .arg = a};
     struct journal_recovery found;
     err = journal_recover(a->journal, &visitor, &found);
@@ -442,6 +515,16 @@ int agent_recover(struct agent *a, char why[CONFIG_WHY_MAX])
     return ERR_OK;
 }
 
+static void save_outbox(struct turn *t, const struct outbox *o,
+                        void (*put)(struct turn *t, const void *data, size_t len))
+{
+    size_t n = outbox_pack(o, NULL, 0);
+    uint8_t *packed = malloc(n + 1);
+    must(packed != NULL && outbox_pack(o, packed, n) == n);
+    put(t, packed, n);
+    free(packed);
+}
+
 void agent_snapshot(struct agent *a)
 {
     struct turn t = {.data = NULL};
@@ -451,11 +534,10 @@ void agent_snapshot(struct agent *a)
     const struct stream *st;
     for (size_t i = 0; (st = streams_at(a->streams, i)) != NULL; i++)
         turn_cursor(&t, st->publisher, st->topic, st->cursor, streams_identity_of(a->streams, st->publisher));
-    size_t n = outbox_pack(a->outbox, NULL, 0);
-    uint8_t *packed = malloc(n + 1);
-    must(packed != NULL && outbox_pack(a->outbox, packed, n) == n);
-    turn_outbox(&t, packed, n);
-    free(packed);
+    save_outbox(&t, a->outbox, turn_outbox);
+    if (a->archive != NULL)
+        save_outbox(&t, a->archive, turn_archive);
+    agent_anchors_save(a, &t);
     if (a->def->save != NULL) {
         void *data = NULL;
         size_t len = 0;
@@ -516,31 +598,34 @@ void agent_trim(struct agent *a, int64_t min_age_ms)
 struct serving {
     struct agent *a;
     const struct replay_request *request;
+    size_t skip, between;       /* bytes before the topic, and between header and body */
 };
 
 static int serve_one(void *arg, const struct outbox_entry *e)
 {
     const struct serving *s = arg;
     const uint8_t *header = e->frames;
-    must(e->len >= HEADER_SIZE + 4);
-    bus_replay_answer(s->a->bus, s->request, e->topic, header, header + HEADER_SIZE + 4,
-                      e->len - HEADER_SIZE - 4);
+    must(e->len >= HEADER_SIZE + s->between);
+    bus_replay_answer(s->a->bus, s->request, e->topic + s->skip, header, header + HEADER_SIZE + s->between,
+                      e->len - HEADER_SIZE - s->between);
     return ERR_OK;
 }
 
 void agent_serve_replay(void *arg, const struct replay_request *r)
 {
     struct agent *a = arg;
-    struct serving s = {.a = a, .request = r};
+    bool archived = a->archive != NULL && outbox_last(a->archive, r->topic) > 0;
+    struct outbox *o = archived ? a->archive : a->outbox;
+    struct serving s = {.a = a, .request = r, .skip = archived ? ARCHIVE_KEY : 0, .between = archived ? 0 : 4};
     if (a->unsynced)
         agent_sync_later(a);    /* what is shown to others is on disk */
     uint32_t max = r->max < CATCHUP_BATCH ? r->max : CATCHUP_BATCH;
-    uint64_t last = outbox_last(a->outbox, r->topic);
-    uint64_t oldest = outbox_oldest(a->outbox, r->topic);
+    uint64_t last = outbox_last(o, r->topic);
+    uint64_t oldest = outbox_oldest(o, r->topic);
     if (oldest == 0)
         oldest = last + 1;      /* all trimmed: who asks shall go on behind it */
     uint64_t from = r->from > oldest ? r->from : oldest;
-    int n = max > 0 && from <= last ? outbox_each(a->outbox, r->topic, from, (int)max, serve_one, &s) : 0;
+    int n = max > 0 && from <= last ? outbox_each(o, r->topic, from, (int)max, serve_one, &s) : 0;
     if (n < 0)
         log_error("replay.failed", LOG_S("topic", r->topic), LOG_S("error", err_text(n)),
                   LOG_S("detail", journal_error()));

@@ -74,6 +74,8 @@ struct journal {
     uint64_t lsn;                       /* of the last record */
     uint8_t  head[JOURNAL_HASH_SIZE];   /* its hash */
     uint32_t offset;                    /* behind it, in the last segment */
+    uint64_t synced_lsn;                /* the same of the last record known to be on disk */
+    uint8_t  synced[JOURNAL_HASH_SIZE];
     uint64_t snapshots[2];              /* the good ones, newest first; 0: none */
     uint8_t  *out, *in;                 /* RECORD_MAX each: one record written, one read */
 };
@@ -986,6 +988,8 @@ void journal_sync(struct journal *j)
     if (j->io.fdatasync(j->fd) < 0)
         die(j, "fdatasync");
     j->dirty = false;
+    j->synced_lsn = j->lsn;
+    memcpy(j->synced, j->head, JOURNAL_HASH_SIZE);
 }
 
 uint64_t journal_room(const struct journal *j)
@@ -1069,6 +1073,32 @@ uint64_t journal_head(const struct journal *j, uint8_t hash[JOURNAL_HASH_SIZE])
     if (hash != NULL)
         memcpy(hash, j->head, JOURNAL_HASH_SIZE);
     return j->lsn;
+}
+
+uint64_t journal_synced(const struct journal *j, uint8_t hash[JOURNAL_HASH_SIZE])
+{
+    memcpy(hash, j->synced, JOURNAL_HASH_SIZE);
+    return j->synced_lsn;
+}
+
+int journal_hash(struct journal *j, uint64_t lsn, uint8_t ret[JOURNAL_HASH_SIZE])
+{
+    must(j->recovered);
+    if (lsn > j->lsn)
+        return ERR_EMPTY;
+    if (lsn < j->segments[0].first_lsn)
+        return ERR_NOT_FOUND;
+    struct journal_position at = { j->segments[segment_of(j, lsn)].first_lsn, FILE_HEADER };
+    struct journal_record r;
+    for (;; at = r.next) {
+        int err = journal_read(j, at, &r);
+        if (err < 0)
+            return err;
+        if (at.lsn == lsn)
+            break;
+    }
+    memcpy(ret, r.hash, JOURNAL_HASH_SIZE);
+    return ERR_OK;
 }
 
 /* ---- snapshots and trimming ---- */

@@ -148,6 +148,12 @@ uint32_t journal_epoch(const struct journal *j);    /* 1 at the first start, +1 
 uint64_t journal_stream(const struct journal *j);   /* random, made with the journal */
 /* lsn and hash of the last record appended: what anchors and heartbeats carry.  hash may be NULL. */
 uint64_t journal_head(const struct journal *j, uint8_t hash[JOURNAL_HASH_SIZE]);
+/* The same of the last record known to be on disk: what others may remember of this journal, because no
+ * crash takes it back. */
+uint64_t journal_synced(const struct journal *j, uint8_t hash[JOURNAL_HASH_SIZE]);
+/* The hash of record lsn.  ERR_EMPTY: the journal ends before it; ERR_NOT_FOUND: trimmed.  Reads up to a
+ * segment. */
+int journal_hash(struct journal *j, uint64_t lsn, uint8_t ret[JOURNAL_HASH_SIZE]);
 
 /* Keep the owner's state as of the last record appended: syncs, writes beside, renames, and drops
  * all but the newest two.  ERR_NO_SPACE: not kept, nothing is broken. */

@@ -109,6 +109,18 @@ int outbox_note(struct outbox *o, const char *topic, uint64_t seq, struct journa
     return ERR_OK;
 }
 
+int outbox_note_heard(struct outbox *o, const char *topic, uint64_t seq, struct journal_position at)
+{
+    for (size_t i = 0; i < o->topics_n; i++) {
+        struct topic *t = &o->topics[i];
+        if (seq > t->last + 1 && strcmp(t->name, topic) == 0) {
+            t->n = 0;
+            t->last = seq - 1;
+        }
+    }
+    return outbox_note(o, topic, seq, at);
+}
+
 struct noting {
     struct outbox *outbox;
     struct journal_position at;

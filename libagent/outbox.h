@@ -46,6 +46,10 @@ void outbox_destroy(struct outbox **outbox);
  * one (a topic may start anywhere); ERR_FULL: too many topics; ERR_SIZE: topic too long or empty. */
 int outbox_note(struct outbox *o, const char *topic, uint64_t seq, struct journal_position at);
 
+/* The same for what others said: a message after a hole is noted, and what lies before the hole is not found
+ * any more. */
+int outbox_note_heard(struct outbox *o, const char *topic, uint64_t seq, struct journal_position at);
+
 /* Note all messages of a record: for recovery. */
 int outbox_note_record(struct outbox *o, const struct journal_record *record);
 

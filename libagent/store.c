@@ -55,6 +55,8 @@ static const struct {
     { "MISCONF ",  STORE_NO_DISK },       { "READONLY ", STORE_READ_ONLY },
     { "NOAUTH ",   STORE_NO_PERMISSION }, { "NOPERM ", STORE_NO_PERMISSION },
     { "WRONGPASS ", STORE_NO_PERMISSION }, { "MASTERDOWN ", STORE_READ_ONLY },
+    { "BUSY ",     STORE_NO_ANSWER },     { "MOVED ",  STORE_GARBAGE },
+    { "ASK ",      STORE_GARBAGE },       { "CLUSTERDOWN ", STORE_GARBAGE },
 };
 
 const char *store_state_text(enum store_state state)
@@ -262,6 +264,8 @@ static void connect_now(struct store *s)
     must(context != NULL);
     context->data = s;
     if (context->err != 0 || redisLibuvAttach(context, s->loop) != REDIS_OK) {
+        if (context->ev.data == NULL)
+            context->ev.cleanup = NULL;         /* without memory the adapter leaves it set, for nothing */
         redisAsyncFree(context);
         set_state(s, STORE_NO_SERVER);
         retry_later(s);

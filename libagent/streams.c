@@ -201,6 +201,7 @@ bool stream_wants(const struct stream *st, int64_t now_ns)
 void stream_asked(struct stream *st, int64_t now_ns)
 {
     st->asked_ns = st->polled_ns = now_ns;
+    st->asked_cursor = st->cursor;
 }
 
 void stream_answered(struct stream *st, bool ok, int64_t now_ns)

@@ -38,6 +38,7 @@ struct stream {
     uint64_t cursor;            /* last applied */
     uint64_t last;              /* highest known to exist */
     int64_t behind_since_ns;    /* cursor < last since then; 0: not behind */
+    uint64_t asked_cursor;      /* cursor when it was asked last */
     int64_t asked_ns;           /* outstanding catch-up request; 0: none */
     int64_t retry_ns;           /* not before */
     int64_t polled_ns;          /* when it was asked last */

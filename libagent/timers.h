@@ -11,6 +11,7 @@
 #define DEAD_MS                 1500    /* a peer silent for so long is down */
 #define REGISTER_RETRY_MS       200     /* until the orchestrator answers */
 #define REQUEST_RETRY_MS        250     /* an unanswered request is repeated, same id */
+#define DEADLOCK_MS             1000    /* open for so long in a circle: the youngest question fails */
 #define REQUEST_DEADLINE_MS     3000    /* default of a request */
 #define D1_SYNC_MS              50      /* D1 records are on disk after so long at the latest */
 #define CATCHUP_DELAY_MS        200     /* a gap older than this is fetched */
@@ -20,6 +21,9 @@
 #define REORDER_WINDOW          1024    /* messages kept ahead of a gap, per publisher and topic */
 #define BUS_SILENT_MS           3000    /* nothing heard: sockets are reopened */
 #define JOURNAL_KEEP_MS         (7 * 86400 * 1000)  /* segments younger than this are never deleted */
+#define ANCHOR_SURE_MS          1000    /* heard the others for so long: tells its own anchor */
+#define ANCHOR_KEEP_MS          10000   /* anchors of the others are journalled so often */
+#define ARCHIVE_AFTER           3       /* questions without an answer: every other one goes to the archive */
 #define SNAPSHOT_RECORDS        10000   /* journal records between snapshots */
 #define STOP_DEADLINE_MS        2000    /* an orderly stop takes no longer */
 #define ANSWERED_KEPT           64      /* answers kept to repeat for repeated requests */

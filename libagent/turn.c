@@ -82,18 +82,37 @@ void turn_last(struct turn *t, const char *topic, uint64_t seq)
     put_uint(t, seq, 8);
 }
 
-void turn_state(struct turn *t, const void *data, size_t len)
+static void put_data(struct turn *t, enum turn_kind kind, const void *data, size_t len)
 {
-    put_uint(t, TURN_STATE, 1);
+    put_uint(t, kind, 1);
     put_uint(t, len, 4);
     put(t, data, len);
 }
 
+void turn_state(struct turn *t, const void *data, size_t len)
+{
+    put_data(t, TURN_STATE, data, len);
+}
+
 void turn_outbox(struct turn *t, const void *data, size_t len)
 {
-    put_uint(t, TURN_OUTBOX, 1);
-    put_uint(t, len, 4);
-    put(t, data, len);
+    put_data(t, TURN_OUTBOX, data, len);
+}
+
+void turn_archive(struct turn *t, const void *data, size_t len)
+{
+    put_data(t, TURN_ARCHIVE, data, len);
+}
+
+void turn_anchor(struct turn *t, uint8_t publisher, uint64_t stream, uint64_t epoch, uint64_t lsn,
+                 const uint8_t head[TURN_HEAD_SIZE])
+{
+    put_uint(t, TURN_ANCHOR, 1);
+    put_uint(t, publisher, 1);
+    put_uint(t, stream, 8);
+    put_uint(t, epoch, 8);
+    put_uint(t, lsn, 8);
+    put(t, head, TURN_HEAD_SIZE);
 }
 
 /* A reader that never leaves the record: after the first short read everything is 0 and bad is set. */
@@ -164,7 +183,16 @@ int turn_next(const void *record, size_t len, size_t *offset, struct turn_entry 
         break;
     case TURN_STATE:
     case TURN_OUTBOX:
+    case TURN_ARCHIVE:
         take_data(&r, &e);
+        break;
+    case TURN_ANCHOR:
+        e.publisher = (uint8_t)take_uint(&r, 1);
+        e.stream = take_uint(&r, 8);
+        e.epoch = take_uint(&r, 8);
+        e.seq = take_uint(&r, 8);
+        e.len = TURN_HEAD_SIZE;
+        e.data = take(&r, e.len);
         break;
     default:
         r.bad = true;

@@ -21,6 +21,8 @@
 #define RETRY_MOST_MS   2000
 #define PING_PRESET_MS  18000
 #define PONG_PRESET_MS  10000
+#define PERIOD_LEAST_MS 100
+#define PERIOD_MOST_MS  60000
 #define MS              1000000LL
 
 struct call {
@@ -473,6 +475,13 @@ static void on_open(void *arg, struct ws *w)
     loop_timer_again(s->answer_timer, s->pong_ms);      /* nothing may be sent before the welcome */
 }
 
+/* What the venue asks for, if a timer can have it. */
+static int64_t period(const json_t *server, const char *key, int64_t preset_ms)
+{
+    int64_t ms;
+    return codec_int(server, key, &ms) == ERR_OK && ms >= PERIOD_LEAST_MS && ms <= PERIOD_MOST_MS ? ms : preset_ms;
+}
+
 static void on_bullet(void *arg, const struct venue_answer *a)
 {
     struct venue_stream *s = arg;
@@ -487,10 +496,8 @@ static void on_bullet(void *arg, const struct venue_answer *a)
         stream_retry(s, a->msg[0] != '\0' ? a->msg : "no usable bullet token");
         return;
     }
-    s->ping_ms = PING_PRESET_MS;
-    s->pong_ms = PONG_PRESET_MS;
-    codec_int(server, "pingInterval", &s->ping_ms);
-    codec_int(server, "pingTimeout", &s->pong_ms);
+    s->ping_ms = period(server, "pingInterval", PING_PRESET_MS);
+    s->pong_ms = period(server, "pingTimeout", PONG_PRESET_MS);
     char url[1024], id[37];
     uuid_make(id);
     snprintf(url, sizeof url, "%s%ctoken=%s&connectId=%s", endpoint, strchr(endpoint, '?') != NULL ? '&' : '?',

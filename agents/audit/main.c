@@ -45,7 +45,7 @@ int main(int argc, char **argv)
 {
     static struct audit state;
     const struct agent_def def = {
-        .id = AGENT_AUDIT, .routes = routes, .requests = requests, .state = &state, .archive = true,
+        .id = AGENT_AUDIT, .routes = routes, .requests = requests, .state = &state, .archive = NOTE_MESSAGE,
         .init = audit_init,
         .load = audit_load, .note = audit_note, .save = audit_save, .start = audit_start,
         .counters = audit_counters, .fini = audit_fini,

@@ -104,6 +104,8 @@ struct exec {
     struct exit_params params;
     int64_t bar_ns;
     bool warming, keys_ok, clock_ok, contracts_ok, first_read, one_way;
+    bool key_good;              /* the venue says the key can trade and move no money */
+    int64_t key_ns;             /* when it was asked, wall */
     bool protect_ready, trade_ready, draining;
     struct msg_account_updated account;
     bool account_known;
@@ -161,6 +163,7 @@ void reads_timer(void *arg);
 void setup_clock(struct exec *x);
 void setup_contracts(struct exec *x);
 void setup_modes(struct exec *x, bool all);                    /* all: also those known to be right */
+void setup_key(struct exec *x);
 void setup_account(void *arg);
 
 /* stream.c */

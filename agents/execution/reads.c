@@ -3,8 +3,9 @@
  * One read = open orders, untriggered stops, positions.  What the books hold and the lists do not is asked for
  * by itself; what the lists hold and the books do not is compare.c's.  Fills are read on every hint.
  * protect-ready: keys, clock and contracts are good and one read is folded.
- * trade-ready:   margin and position modes are verified and two reads 2 s apart agreed with the books; lost
- *                when the stream is, or when something is found that is not ours or was not as it should be.
+ * trade-ready:   the key can move no money, margin and position modes are verified and two reads 2 s apart agreed
+ *                with the books; lost when the stream is, or when something is found that is not ours or was not
+ *                as it should be.
  */
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 
 #define PERIOD_NS     (5 * NS_PER_S)
 #define CLOCK_NS      (60 * NS_PER_S)   /* between looks at the venue's clock */
+#define KEY_NS        (600 * NS_PER_S)  /* between looks at what the key may do */
 #define FILLS_BACK_NS (60 * NS_PER_S)
 #define FILLS_SPAN_NS (6 * NS_PER_DAY)  /* the venue takes 7 days at most */
 #define FILLS_PAGE    100
@@ -140,7 +142,7 @@ static void read_done(struct exec *x)
     } else if (r->clean_ns == 0) {
         r->clean_ns = r->began_ns;
     } else if (!asking && !x->trade_ready && r->began_ns - r->clean_ns >= AGREE_NS) {
-        x->trade_ready = x->one_way;
+        x->trade_ready = x->one_way && x->key_good;
         for (size_t i = 0; i < x->n_symbols; i++)
             x->trade_ready &= x->symbols[i].isolated || !x->symbols[i].known;
         if (x->trade_ready) {
@@ -246,6 +248,8 @@ void reads_timer(void *arg)
         if (x->trade_ready)
             setup_modes(x, true);       /* somebody may have changed them at the venue */
     }
+    if (x->key_good && now - x->key_ns >= KEY_NS)
+        setup_key(x);
     if (r->running)
         return;
     if (!x->contracts_ok)

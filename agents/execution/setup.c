@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "libagent/exchange/codec.h"
+#include "libagent/key_rights.h"
 #include "libagent/log.h"
 #include "proto/err.h"
 #include "proto/text.h"
@@ -108,6 +109,8 @@ static void on_position_mode(void *arg, const struct venue_answer *a)
 void setup_modes(struct exec *x, bool all)
 {
     char target[96];
+    if (!x->key_good)
+        setup_key(x);
     if (!x->one_way || all)
         reads_get(x, "/api/v2/position/getPositionMode", on_position_mode);
     for (size_t i = 0; i < x->n_symbols; i++) {
@@ -117,6 +120,34 @@ void setup_modes(struct exec *x, bool all)
         snprintf(target, sizeof target, "/api/v2/position/getMarginMode?symbol=%s", s->name);
         venue_call(x->venue, VENUE_PRIVATE, "GET", target, NULL, on_margin_mode, s);
     }
+}
+
+/* ---- the key ---- */
+
+/* Stops and closes go on with any key; entries wait for a good one. */
+static void on_key(void *arg, const struct venue_answer *a)
+{
+    struct exec *x = arg;
+    const char *permission = "";
+    char why[KEY_RIGHTS_WHY_MAX] = "";
+    if (a->outcome != VENUE_OK || codec_text(a->data, "permission", &permission) < 0)
+        return;
+    bool was = x->key_good;
+    x->key_good = key_rights_check(permission, why) == ERR_OK;
+    if (x->key_good) {
+        agent_degraded_clear(x->agent, "key", "KEY_RIGHTS");
+        return;
+    }
+    log_error("key.refused", LOG_S("why", why), LOG_S("action", "no entries with this key"));
+    agent_degraded(x->agent, SEVERITY_CRITICAL, "key", "KEY_RIGHTS", why);
+    if (was)
+        reads_distrust(x);
+}
+
+void setup_key(struct exec *x)
+{
+    x->key_ns = agent_now_ns(x->agent);
+    reads_get(x, "/api/v1/user/api-key", on_key);
 }
 
 /* ---- the account ---- */

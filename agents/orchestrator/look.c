@@ -17,6 +17,7 @@
 #include "proto/text.h"
 #include "proto/tm.h"
 
+#include "agents/orchestrator/deadlock.h"
 #include "agents/orchestrator/orchestrator.h"
 
 #define HOLD_MS    3000     /* an agent not ready for so long holds trading */
@@ -124,6 +125,27 @@ static void kill_hung(const struct registry *r, int64_t after_ns, int64_t now_ns
     }
 }
 
+static void on_given_up(struct agent *a, void *arg, int err, const struct event *e)
+{
+    (void)a, (void)arg, (void)err, (void)e;     /* it is found again if it is still there */
+}
+
+/* A circle of questions ends with its youngest. */
+static void break_deadlock(struct agent *a)
+{
+    struct orchestrator *o = agent_state(a);
+    struct deadlock d;
+    if (!deadlock_find(&o->registry, DEADLOCK_MS, &d) || strcmp(d.id, o->broken_id) == 0)
+        return;
+    TEXT_COPY(o->broken_id, d.id);      /* its asker's heartbeats name it until it is gone */
+    struct msg_agent_cancel m = {.id = ""};
+    TEXT_COPY(m.id, d.id);
+    TEXT_COPY(m.reason, d.text);
+    log_error("deadlock", LOG_S("circle", d.text), LOG_S("failed", party_name(d.who)), LOG_S("id", d.id),
+              LOG_S("action", "the youngest question fails"));
+    agent_request(a, d.who, MSG_AGENT_CANCEL, &m, REQUEST_DEADLINE_MS, on_given_up, NULL);
+}
+
 /* Says who is not there, until he is. */
 static void report_missing(struct agent *a, int64_t now_ns)
 {
@@ -161,6 +183,7 @@ void orch_look(void *arg)
     o->alarmed = orch_alarmed(a);
     kill_hung(&o->registry, agent_scaled_ms(a, HUNG_MS) * NS_PER_MS, now);
     report_missing(a, now);
+    break_deadlock(a);
 
     bool ready = registry_all_ready(&o->registry);
     bool wish = machine_wants_trading(o->kept.commanded, (enum verb)o->kept.last_verb, o->latch) && !o->restarting && !o->alarmed;

@@ -72,6 +72,7 @@ struct orchestrator {
     int64_t cycles;
     int64_t started_ns;
     bool latch;
+    char broken_id[40];         /* the question that was failed last to end a deadlock */
     bool restarting;            /* one of the agents ends again and again */
     bool alarmed;               /* orch_alarmed */
     int64_t copied_ns;                  /* wall; when the readable copies were written */

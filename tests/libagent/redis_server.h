@@ -18,6 +18,7 @@
 
 static char redis_dir[64], redis_path[100];
 static pid_t redis_pid;
+static int redis_timeout_ms = 3000;     /* of stores; 0: the usual one, too short for a busy machine's disk */
 
 static inline void redis_kill(void)
 {
@@ -72,7 +73,8 @@ static inline void redis_start(void)
 static inline struct store *redis_store(uv_loop_t *loop, const char *instance)
 {
     struct store *s = NULL;
-    struct store_options o = { .loop = loop, .path = redis_path, .instance = instance };
+    struct store_options o = { .loop = loop, .path = redis_path, .instance = instance,
+                               .timeout_ms = redis_timeout_ms };
     ck_assert_int_eq(uv_loop_init(loop), 0);
     ck_assert_int_eq(store_open(&o, &s), ERR_OK);
     return s;

@@ -527,6 +527,58 @@ START_TEST(a_trimmed_journal_recovers_and_its_sequences_go_on)
 }
 END_TEST
 
+/* ---- a deadlock is ended ---- */
+
+static int given_up;
+
+static void on_given_up(struct agent *a, void *arg, int err, const struct event *e)
+{
+    (void)a, (void)arg;
+    given_up++;
+    ck_assert_int_eq(err, ERR_CANCELLED);
+    ck_assert_ptr_null(e);
+}
+
+static void cancel(struct agent *a, enum party from, const char *id)
+{
+    struct msg_agent_cancel m = {.reason = "risk waits for data, data waits for risk"};
+    struct envelope env = {.from = from, .to = "risk", .type = TYPE_REQUEST, .timestamp_ms = wall_ns() / 1000000};
+    const struct header h = {.class = DUR_V, .sender = from, .epoch = 1, .seq = 1, .sent_ns = env.timestamp_ms * 1000000};
+    uint8_t header[HEADER_SIZE];
+    struct wbuf w;
+    TEXT_COPY(m.id, id);
+    uuid_make(env.id);
+    TEXT_COPY(env.action, msg_defs[MSG_AGENT_CANCEL].action);
+    header_encode(&h, header);
+    wbuf_init(&w, ENVELOPE_MAX);
+    ck_assert_int_eq(envelope_pack(&env, MSG_AGENT_CANCEL, &m, &w), ERR_OK);
+    agent_on_frames(a, "agent.risk", header, w.data, w.len);
+    agent_commit(a);
+    wbuf_fini(&w);
+}
+
+START_TEST(a_question_is_given_up_when_the_orchestrator_says_so_and_by_nobody_else)
+{
+    static struct agent a;
+    instance_enter();
+    agent_make(&a);
+    a.timer_requests = loop_timer_new(a.loop, 1000, 0, false, nothing, NULL);
+    const struct msg_agent_status m = {0};
+    agent_request(&a, AGENT_DATA, MSG_AGENT_STATUS, &m, 60000, on_given_up, NULL);
+    char id[40];
+    TEXT_COPY(id, a.requests->open[0].id);
+    cancel(&a, AGENT_DATA, id);
+    cancel(&a, AGENT_ORCHESTRATOR, "00000000-0000-4000-8000-000000000000");
+    ck_assert_int_eq(given_up, 0);
+    cancel(&a, AGENT_ORCHESTRATOR, id);
+    ck_assert_int_eq(given_up, 1);
+    ck_assert_int_eq(a.requests->n_open, 0);
+    cancel(&a, AGENT_ORCHESTRATOR, id);
+    ck_assert_int_eq(given_up, 1);
+    agent_end(&a);
+}
+END_TEST
+
 /* ---- who asks for what is gone ---- */
 
 static struct agent *served;
@@ -603,7 +655,8 @@ START_TEST(who_asks_for_what_is_gone_is_told_where_to_go_on)
 }
 END_TEST
 
-TESTS("agent", a_question_is_repeated_under_one_id_until_its_deadline_and_ends_once,
+TESTS("agent", a_question_is_given_up_when_the_orchestrator_says_so_and_by_nobody_else,
+      a_question_is_repeated_under_one_id_until_its_deadline_and_ends_once,
       answers_find_their_questions_in_any_order_and_others_find_none,
       one_question_over_the_bound_is_refused_at_once,
       a_repeated_request_acts_once_and_is_answered_with_the_same_words,

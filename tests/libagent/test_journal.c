@@ -271,6 +271,32 @@ START_TEST(recovers_every_record_over_many_segments)
 }
 END_TEST
 
+START_TEST(tells_the_hash_of_any_record_and_which_is_on_disk)
+{
+    struct seen seen;
+    struct journal_record r;
+    uint8_t hash[JOURNAL_HASH_SIZE], synced[JOURNAL_HASH_SIZE];
+    make_dir();
+    struct journal *j = must_open(NULL, &seen, NULL);
+    uint64_t open_lsn = journal_synced(j, synced);
+    ck_assert_uint_eq(open_lsn, journal_head(j, hash));
+    for (unsigned i = 0; i < 100; i++)
+        ck_assert_int_eq(add(j, i, NULL), ERR_OK);
+    ck_assert_uint_lt(journal_synced(j, synced), journal_head(j, hash));    /* the newest segment's are not yet */
+    journal_sync(j);
+    ck_assert_uint_eq(journal_synced(j, synced), journal_head(j, hash));
+    ck_assert_mem_eq(synced, hash, sizeof hash);
+    for (struct journal_position p = journal_first(j); journal_read(j, p, &r) == ERR_OK; p = r.next) {
+        uint8_t want[JOURNAL_HASH_SIZE];
+        memcpy(want, r.hash, sizeof want);
+        ck_assert_int_eq(journal_hash(j, p.lsn, hash), ERR_OK);
+        ck_assert_mem_eq(hash, want, sizeof want);
+    }
+    ck_assert_int_eq(journal_hash(j, journal_head(j, NULL) + 1, hash), ERR_EMPTY);
+    journal_close(&j);
+}
+END_TEST
+
 START_TEST(second_writer_is_refused)
 {
     struct seen seen;
@@ -925,7 +951,7 @@ START_TEST(power_cut_at_any_write_keeps_what_was_synced_and_invents_nothing)
 }
 END_TEST
 
-TESTS("journal", recovers_every_record_over_many_segments, second_writer_is_refused,
+TESTS("journal", recovers_every_record_over_many_segments, tells_the_hash_of_any_record_and_which_is_on_disk, second_writer_is_refused,
       refuses_the_journal_of_another_agent_mode_host_or_account,
       records_of_every_size_up_to_the_limit_and_not_one_more, kill_without_sync_loses_nothing,
       every_flipped_bit_is_detected, damage_names_file_and_offset_and_changes_nothing,

@@ -143,9 +143,9 @@ START_TEST(answers_every_call_once_when_redis_is_killed_and_comes_back_by_itself
         ck_assert_int_eq(now.err, ERR_DOWN);
         for (int i = 0; i < N; i++) {
             ck_assert_int_eq(answers[i].calls, 1);
-            ck_assert(answers[i].err == ERR_OK || answers[i].err == ERR_DOWN);
+            ck_assert(answers[i].err == ERR_OK || answers[i].err == ERR_DOWN || answers[i].err == ERR_TIMEOUT);
         }
-        ck_assert_int_eq(answers[N - 1].err, ERR_DOWN);
+        ck_assert_int_lt(answers[N - 1].err, 0);    /* a child of Redis may hold the socket: then it is the time limit */
         redis_start();
         until(&loop, store_state(s) == STORE_UP);
         ck_assert_uint_gt(store_generation(s), generation);
@@ -157,6 +157,7 @@ END_TEST
 
 START_TEST(silent_redis_is_a_timeout_for_those_waiting_and_down_for_the_next)
 {
+    redis_timeout_ms = 0;
     redis_start();
     struct store *s = redis_store(&loop, "test");
     until(&loop, store_state(s) == STORE_UP);
@@ -183,6 +184,7 @@ END_TEST
 
 START_TEST(late_loop_is_not_taken_for_a_silent_redis)
 {
+    redis_timeout_ms = 0;
     redis_start();
     struct store *s = redis_store(&loop, "test");
     until(&loop, store_state(s) == STORE_UP);
@@ -251,6 +253,7 @@ static pid_t impostor(const char *bytes, size_t len)
 
 START_TEST(never_believes_an_impostor)
 {
+    redis_timeout_ms = 0;
     static const struct { const char *bytes; size_t len; enum store_state state; } cases[] = {
         { "HTTP/1.1 200 OK\r\n\r\n", 19, STORE_GARBAGE },
         { "*1000000000\r\n", 13, STORE_GARBAGE },
@@ -271,6 +274,135 @@ START_TEST(never_believes_an_impostor)
         redis_finish(&loop, &s);
         unlink(redis_path);
     }
+}
+END_TEST
+
+/* A server that answers "+OK" to all but its second command ever, and that with these bytes; then it may hang up. */
+static pid_t fails_once(const char *bytes, size_t len, bool hang_up)
+{
+    redis_start();
+    redis_kill();
+    unlink(redis_path);
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    strcpy(a.sun_path, redis_path);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    ck_assert_int_eq(listen(fd, 8), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        signal(SIGPIPE, SIG_IGN);
+        for (int commands = 0;;) {
+            char buf[512];
+            int c = accept(fd, NULL, NULL);
+            while (read(c, buf, sizeof buf) > 0) {
+                bool bad = ++commands == 2;
+                ssize_t n = bad ? write(c, bytes, len) : write(c, "+OK\r\n", 5);
+                if (n < 0 || (bad && hang_up))
+                    break;
+            }
+            close(c);
+        }
+    }
+    close(fd);
+    return pid;
+}
+
+static void fake_end(struct store **s, pid_t pid)
+{
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    redis_finish(&loop, s);
+    unlink(redis_path);
+}
+
+/* Down by its name and up again by itself, or one call refused and nothing else. */
+START_TEST(each_error_answer_is_known_by_its_name_and_passes)
+{
+    static const struct { const char *text; int err; enum store_state state; } cases[] = {
+        { "-LOADING Redis is loading the dataset in memory", ERR_DOWN, STORE_LOADING },
+        { "-OOM command not allowed when used memory > 'maxmemory'.", ERR_DOWN, STORE_NO_MEMORY },
+        { "-MISCONF Redis is configured to save RDB snapshots", ERR_DOWN, STORE_NO_DISK },
+        { "-READONLY You can't write against a read only replica.", ERR_DOWN, STORE_READ_ONLY },
+        { "-MASTERDOWN Link with MASTER is down", ERR_DOWN, STORE_READ_ONLY },
+        { "-NOAUTH Authentication required.", ERR_DOWN, STORE_NO_PERMISSION },
+        { "-WRONGPASS invalid username-password pair", ERR_DOWN, STORE_NO_PERMISSION },
+        { "-NOPERM this user has no permissions", ERR_DOWN, STORE_NO_PERMISSION },
+        { "-BUSY Redis is busy running a script.", ERR_DOWN, STORE_NO_ANSWER },
+        { "-MOVED 3999 127.0.0.1:6381", ERR_DOWN, STORE_GARBAGE },
+        { "-ASK 3999 127.0.0.1:6381", ERR_DOWN, STORE_GARBAGE },
+        { "-CLUSTERDOWN Hash slot not served", ERR_DOWN, STORE_GARBAGE },
+        { "-WRONGTYPE Operation against a key holding the wrong kind of value", ERR_TYPE, STORE_UP },
+        { "-NOSCRIPT No matching script.", ERR_UNKNOWN, STORE_UP },
+        { "-ERR unknown command", ERR_REFUSED, STORE_UP },
+        { "-", ERR_REFUSED, STORE_UP },
+        { "-OOMPH is no -OOM", ERR_REFUSED, STORE_UP },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char bytes[128];
+        int n = snprintf(bytes, sizeof bytes, "%s\r\n", cases[i].text);
+        pid_t pid = fails_once(bytes, (size_t)n, false);
+        struct store *s = redis_store(&loop, "test");
+        until(&loop, store_state(s) == STORE_UP);
+        struct answer a = set(s, "k", "v");
+        ck_assert_msg(a.calls == 1 && a.err == cases[i].err, "%s: %s", cases[i].text, err_name(a.err));
+        ck_assert_msg(store_state(s) == cases[i].state, "%s: %s", cases[i].text, store_state_text(store_state(s)));
+        until(&loop, store_state(s) == STORE_UP);
+        ck_assert_uint_eq(store_generation(s), cases[i].state == STORE_UP ? 1 : 2);
+        ck_assert_int_eq(set(s, "k", "v").err, ERR_OK);
+        fake_end(&s, pid);
+    }
+}
+END_TEST
+
+START_TEST(a_reply_cut_at_any_byte_is_down_and_nothing_of_it_is_believed)
+{
+    static const char reply[] = "$5\r\nvalue\r\n";
+    for (size_t len = 0; len < sizeof reply - 1; len++) {
+        pid_t pid = fails_once(reply, len, true);
+        struct store *s = redis_store(&loop, "test");
+        until(&loop, store_state(s) == STORE_UP);
+        struct answer a = get(s, "k");
+        ck_assert_msg(a.calls == 1 && a.err == ERR_DOWN && a.len == 0, "cut at %zu: %s", len, err_name(a.err));
+        until(&loop, store_state(s) == STORE_UP);
+        ck_assert_uint_eq(store_generation(s), 2);
+        fake_end(&s, pid);
+    }
+}
+END_TEST
+
+START_TEST(a_reply_nested_too_deep_or_of_no_known_kind_is_garbage)
+{
+    redis_timeout_ms = 0;
+    static char deep[4000];
+    memset(deep, 0, sizeof deep);
+    for (int i = 0; i < 500; i++)
+        strcat(deep, "*1\r\n");
+    static const char *const cases[] = { deep, "!3\r\nabc\r\n", "$x\r\n", "$-7\r\n", "*-9\r\n", ":99999999999999999999999\r\n" };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        pid_t pid = fails_once(cases[i], strlen(cases[i]), false);
+        struct store *s = redis_store(&loop, "test");
+        until(&loop, store_state(s) == STORE_UP);
+        struct answer a = get(s, "k");
+        ck_assert_msg(a.calls == 1 && a.err < 0 && a.len == 0, "%s: %s", cases[i], err_name(a.err));
+        until(&loop, store_state(s) == STORE_UP);
+        fake_end(&s, pid);
+    }
+}
+END_TEST
+
+/* FLUSHALL takes what was kept and nothing else. */
+START_TEST(what_was_flushed_is_not_found_and_the_store_stays_up)
+{
+    redis_start();
+    struct store *s = redis_store(&loop, "test");
+    until(&loop, store_state(s) == STORE_UP);
+    ck_assert_int_eq(set(s, "k", "v").err, ERR_OK);
+    redis_command(&loop, s, "FLUSHALL");
+    ck_assert_int_eq(get(s, "k").err, ERR_NOT_FOUND);
+    ck_assert_int_eq(store_state(s), STORE_UP);
+    ck_assert_uint_eq(store_generation(s), 1);
+    redis_finish(&loop, &s);
 }
 END_TEST
 
@@ -310,7 +442,10 @@ START_TEST(starts_without_a_server_and_refuses_more_than_the_bound)
 }
 END_TEST
 
-TESTS("store", sets_gets_and_deletes, refuses_values_of_another_kind_or_too_long,
+TESTS("store", each_error_answer_is_known_by_its_name_and_passes,
+      a_reply_cut_at_any_byte_is_down_and_nothing_of_it_is_believed,
+      a_reply_nested_too_deep_or_of_no_known_kind_is_garbage, what_was_flushed_is_not_found_and_the_store_stays_up,
+      sets_gets_and_deletes, refuses_values_of_another_kind_or_too_long,
       scans_exactly_the_keys_with_the_prefix,
       answers_every_call_once_when_redis_is_killed_and_comes_back_by_itself,
       silent_redis_is_a_timeout_for_those_waiting_and_down_for_the_next,

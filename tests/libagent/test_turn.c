@@ -16,6 +16,8 @@ static void fill(struct turn *t)
     turn_last(t, "risk.rejected", 99);
     turn_state(t, "state\0x", 7);
     turn_outbox(t, "outbox", 6);
+    turn_archive(t, "archive", 7);
+    turn_anchor(t, AGENT_RISK, UINT64_MAX, 3, 77, (const uint8_t *)"0123456789abcdef0123456789abcdef");
     turn_note(t, 0, NULL, 0);
 }
 
@@ -45,6 +47,11 @@ START_TEST(says_again_what_was_put_in_in_order)
     ck_assert(e.kind == TURN_STATE && e.len == 7 && memcmp(e.data, "state\0x", 7) == 0);
     ck_assert_int_eq(turn_next(t.data, t.len, &off, &e), 1);
     ck_assert(e.kind == TURN_OUTBOX && e.len == 6 && memcmp(e.data, "outbox", 6) == 0);
+    ck_assert_int_eq(turn_next(t.data, t.len, &off, &e), 1);
+    ck_assert(e.kind == TURN_ARCHIVE && e.len == 7 && memcmp(e.data, "archive", 7) == 0);
+    ck_assert_int_eq(turn_next(t.data, t.len, &off, &e), 1);
+    ck_assert(e.kind == TURN_ANCHOR && e.publisher == AGENT_RISK && e.stream == UINT64_MAX && e.epoch == 3);
+    ck_assert(e.seq == 77 && e.len == 32 && memcmp(e.data, "0123456789abcdef0123456789abcdef", 32) == 0);
     ck_assert_int_eq(turn_next(t.data, t.len, &off, &e), 1);
     ck_assert(e.kind == TURN_NOTE && e.note == 0 && e.len == 0);
     ck_assert_int_eq(turn_next(t.data, t.len, &off, &e), 0);
@@ -117,7 +124,7 @@ START_TEST(a_record_cut_anywhere_but_between_entries_is_corrupt)
         ck_assert(got == 0 || got == ERR_CORRUPT);
         whole += got == 0;
     }
-    ck_assert_int_eq(whole, 8);         /* before each of the seven, and all */
+    ck_assert_int_eq(whole, 10);         /* before each of the nine, and all */
     turn_fini(&t);
 }
 END_TEST

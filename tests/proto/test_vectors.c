@@ -48,6 +48,8 @@ static const struct msg_agent_hb agent_hb = {
     .last_n = 2,
     .cursors = {{"signal", "signal.generated", 217}},
     .cursors_n = 1,
+    .anchors = {{"signal", 81985529216486895, 2, 4242, {0xba, 0xd0}, 32}},
+    .anchors_n = 1,
 };
 static const struct msg_health_degraded health_degraded = {
     .component = "bus",

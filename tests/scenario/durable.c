@@ -2,15 +2,21 @@
  *
  *   DURABLE_ROLE=publish  as risk: DURABLE_RATE messages a second, half risk.rejected (D1), half
  *                         risk.approved (D2), numbered in signal_id, until DURABLE_COUNT of each
+ *                         How long each pair took from being said to being sent, journal and sync included,
+ *                         is kept apart by the phase (0 or 1) that DURABLE_FILE.phase names, and at the end
+ *                         DURABLE_FILE.p99 says for both: count, p50 and p99 in microseconds
  *   DURABLE_ROLE=consume  as execution (hears risk.approved) or DURABLE_AS=audit (hears both): checks
- *                         that numbers come without hole and repetition, per topic
+ *                         that numbers come without hole and repetition, per topic; DURABLE_SLOW_MS: sleeps
+ *                         so long over each
  * Both write "published/applied D1 D2 wrong" to DURABLE_FILE every 50 ms.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "libagent/agent.h"
+#include "libagent/clock.h"
 #include "libagent/log.h"
 #include "proto/text.h"
 
@@ -20,7 +26,13 @@ struct durable {
     long d1, d2, wrong;
     double due;
     int64_t last_ns;
+    long slow_ms;
+    int phase;
+    int64_t *took[2];           /* ns, SAMPLES_MAX each */
+    size_t n_took[2];
 };
+
+#define SAMPLES_MAX 200000
 
 static long env_long(const char *name, long preset)
 {
@@ -40,6 +52,46 @@ static void write_file(struct durable *d)
         rename(tmp, d->file);
 }
 
+static void on_sent(struct agent *a, void *arg)
+{
+    struct durable *d = agent_state(a);
+    if (d->n_took[d->phase] < SAMPLES_MAX)
+        d->took[d->phase][d->n_took[d->phase]++] = mono_now().ns - (intptr_t)arg;
+}
+
+static int by_length(const void *x, const void *y)
+{
+    const int64_t a = *(const int64_t *)x, b = *(const int64_t *)y;
+    return (a > b) - (a < b);
+}
+
+static void write_times(struct durable *d)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s.p99", d->file);
+    FILE *f = d->took[0] != NULL ? fopen(path, "we") : NULL;
+    if (f == NULL)
+        return;
+    for (int i = 0; i < 2; i++) {
+        size_t n = d->n_took[i];
+        qsort(d->took[i], n, sizeof d->took[i][0], by_length);
+        fprintf(f, "%zu %.0f %.0f\n", n, n > 0 ? (double)d->took[i][n / 2] / 1e3 : 0,
+                n > 0 ? (double)d->took[i][n * 99 / 100] / 1e3 : 0);
+    }
+    fclose(f);
+}
+
+static void read_phase(struct durable *d)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s.phase", d->file);
+    FILE *f = fopen(path, "re");
+    if (f == NULL)
+        return;
+    d->phase = fgetc(f) == '1';
+    fclose(f);
+}
+
 static void publish_pair(struct agent *a)
 {
     struct durable *d = agent_state(a);
@@ -51,6 +103,7 @@ static void publish_pair(struct agent *a)
     agent_publish(a, TOPIC_RISK_REJECTED, NULL, MSG_RISK_REJECTED, &rejected, NULL);
     agent_publish(a, TOPIC_RISK_APPROVED, NULL, MSG_RISK_APPROVED, &approved, NULL);
     agent_note(a, 1, &d->d1, sizeof d->d1, false);
+    agent_effect(a, on_sent, (void *)(intptr_t)mono_now().ns);
 }
 
 static void on_publish(void *arg)
@@ -68,6 +121,7 @@ static void on_publish(void *arg)
 static void on_file(void *arg)
 {
     write_file(agent_state(arg));
+    read_phase(agent_state(arg));
 }
 
 static int on_note(struct agent *a, uint16_t kind, const void *data, size_t len)
@@ -85,6 +139,8 @@ static void check(struct durable *d, long *counter, const char *number)
     if (strtol(number, NULL, 10) != *counter + 1)
         d->wrong++;
     ++*counter;
+    if (d->slow_ms > 0)
+        usleep((useconds_t)d->slow_ms * 1000);
 }
 
 struct counts {
@@ -154,6 +210,7 @@ static void start_consumer(struct agent *a)
 static void write_last(struct agent *a)
 {
     write_file(agent_state(a));
+    write_times(agent_state(a));
 }
 
 int main(int argc, char **argv)
@@ -174,6 +231,10 @@ int main(int argc, char **argv)
         return 2;
     }
     bool publish = strcmp(role, "publish") == 0;
+    d.slow_ms = env_long("DURABLE_SLOW_MS", 0);
+    for (int i = 0; i < 2 && publish; i++)
+        if ((d.took[i] = malloc(SAMPLES_MAX * sizeof d.took[i][0])) == NULL)
+            return 1;
     bool audit = as != NULL && strcmp(as, "audit") == 0;
     const struct agent_def def = {
         .id = publish ? AGENT_RISK : audit ? AGENT_AUDIT : AGENT_EXECUTION,

@@ -183,6 +183,8 @@ static inline struct fv_order *fv_by(const char *id, const char *oid)
     return NULL;
 }
 
+static const char *fv_permission = "General,Futures";   /* of our key */
+
 /* Carry it out; false: "not found". */
 static inline bool fv_do(const char *method, const char *target, const char *body, struct jw *w)
 {
@@ -246,6 +248,10 @@ static inline bool fv_do(const char *method, const char *target, const char *bod
         if (strcmp(method, "POST") == 0)
             fv.margin_mode = NULL;
         jw_str(w, "marginMode", fv.margin_mode != NULL ? fv.margin_mode : "ISOLATED");
+        jw_close(w, '}');
+    } else if (strcmp(target, "/api/v1/user/api-key") == 0) {
+        jw_open(w, NULL, '{');
+        jw_str(w, "permission", fv_permission);
         jw_close(w, '}');
     } else if (strstr(target, "PositionMode") != NULL) {
         jw_open(w, NULL, '{');

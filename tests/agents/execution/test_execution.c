@@ -1082,6 +1082,22 @@ START_TEST(one_list_that_lags_changes_nothing)
 }
 END_TEST
 
+START_TEST(a_key_that_may_transfer_enters_nothing_and_protects_all_the_same)
+{
+    begin();
+    open_position();
+    ck_assert(x->trade_ready);
+    fv_permission = "General,Futures,Transfer";
+    pass(11 * 60 * 1000);                                   /* asked again within ten minutes */
+    ck_assert(!x->trade_ready && !x->key_good);
+    ck_assert_int_eq(trade()->pnl.qty, 4);
+    fv_permission = "General,Futures";
+    pass(10000);
+    ck_assert(x->trade_ready);
+    end();
+}
+END_TEST
+
 /* Domain 6, test 16. */
 START_TEST(a_list_that_cannot_be_read_is_never_an_empty_one)
 {
@@ -1482,7 +1498,8 @@ START_TEST(a_whole_trade_survives_a_crash_at_every_step)
 }
 END_TEST
 
-TESTS("execution", volatility_twice_that_of_the_entry_closes_the_position,
+TESTS("execution", a_key_that_may_transfer_enters_nothing_and_protects_all_the_same,
+      volatility_twice_that_of_the_entry_closes_the_position,
       volatility_abstains_while_bars_are_missing_and_asks_for_them, an_entry_that_did_not_leave_is_dead_and_risk_hears_it,
       a_crash_between_intent_and_send_ends_dead_by_proof, an_entry_that_timed_out_but_arrived_is_found_by_its_own_id,
       an_order_whose_answer_was_lost_is_told_as_placed_when_its_fill_is_the_first_sign,

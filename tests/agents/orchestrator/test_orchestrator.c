@@ -812,7 +812,33 @@ START_TEST(a_task_that_is_done_failed_or_dead_is_open_no_longer)
 }
 END_TEST
 
-TESTS("orchestrator", trades_when_all_are_ready_and_not_before, one_that_never_comes_is_named_after_a_while,
+static void beat_waiting(enum party who, enum party whom, const char *id, int64_t age_ms)
+{
+    struct msg_agent_hb hb = {.life = LIFE_ACTIVE, .waits_n = 1, .waits = {{.age_ms = age_ms}}};
+    TEXT_COPY(hb.waits[0].id, id);
+    TEXT_COPY(hb.waits[0].to, party_name(whom));
+    a->epoch = (uint32_t)epochs[who];
+    fake_tell(a, orch_on_heartbeat, who, MSG_AGENT_HB, &hb);
+}
+
+START_TEST(agents_that_wait_for_each_other_lose_the_youngest_question_once)
+{
+    begin();
+    size_t before = a->n_questions;
+    beat_waiting(AGENT_SIGNAL, AGENT_DATA, "old", 1700);
+    ck_assert_uint_eq(a->n_questions, before);
+    beat_waiting(AGENT_DATA, AGENT_SIGNAL, "young", 1200);
+    beat_waiting(AGENT_DATA, AGENT_SIGNAL, "young", 1700);  /* the heartbeat that was on its way */
+    ck_assert_uint_eq(a->n_questions, before + 1);
+    const struct fake_question *q = &a->questions[before];
+    ck_assert(q->to == AGENT_DATA && q->type == MSG_AGENT_CANCEL);
+    ck_assert_str_eq(((const struct msg_agent_cancel *)q->msg)->id, "young");
+    finish();
+}
+END_TEST
+
+TESTS("orchestrator", agents_that_wait_for_each_other_lose_the_youngest_question_once,
+      trades_when_all_are_ready_and_not_before, one_that_never_comes_is_named_after_a_while,
       holds_while_one_is_away_and_goes_on_when_it_is_back, each_that_is_away_is_named_and_cleared_by_itself,
       a_hold_is_not_released_against_the_operators_pause, resume_is_refused_while_one_is_away, one_symbol_is_paused_only_when_it_is_traded,
       only_the_operator_commands, a_verb_that_the_state_does_not_allow_is_refused_and_not_passed_on,
