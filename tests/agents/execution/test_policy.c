@@ -221,6 +221,19 @@ REFUSES(refuses_a_tick_that_the_witness_does_not_confirm, mark.tick = dec_lit("0
 REFUSES(refuses_when_the_use_cannot_be_kept, policy.keep = cannot_keep, "NOT_KEPT")
 REFUSES(refuses_a_counter_that_does_not_grow, policy.last_counter = 5, "REPLAYED")
 
+START_TEST(refuses_an_entry_before_risks_key_is_there_and_without_an_approval)
+{
+    const struct policy_now keyless = {.wall_ns = NOW, .boot_ns = 99 * SECOND, .mark = &mark};
+    const struct policy_now now = {.wall_ns = NOW, .boot_ns = 99 * SECOND, .mark = &mark, .public_key = public_key};
+    const struct policy_request r = {.method = "POST", .target = ENTRY_TARGET, .body = "{}", .len = 2, .entry = &entry};
+    fresh();
+    ck_assert_int_eq(policy_check(&policy, &r, &keyless, why), ERR_REFUSED);
+    ck_assert_int_eq(strncmp(why, "NO_KEY:", 7), 0);
+    ck_assert_int_eq(policy_check(&policy, &r, &now, why), ERR_REFUSED);
+    ck_assert_int_eq(strncmp(why, "NO_TOKEN:", 9), 0);
+}
+END_TEST
+
 START_TEST(signs_an_entry_whose_second_target_is_off)
 {
     struct entry_request got;
@@ -305,5 +318,6 @@ TESTS("execution policy", signs_the_entry_that_was_approved_and_no_other_body_wi
       refuses_a_tick_that_the_witness_does_not_confirm, refuses_when_the_use_cannot_be_kept,
       the_collar_is_inclusive_and_one_tick_more_is_refused_on_both_sides, the_same_token_signs_no_second_order,
       accepts_no_token_with_a_single_bit_changed, accepts_none_of_a_million_mutations, refuses_a_counter_that_does_not_grow, refuses_a_token_of_another_leg,
+      refuses_an_entry_before_risks_key_is_there_and_without_an_approval,
       signs_what_only_reads_or_reduces_without_a_token, never_signs_anything_else,
       an_entry_body_with_one_byte_changed_does_not_read_back)
