@@ -543,4 +543,34 @@ static inline void stage_open(bool remembers_ids)
     must(st.x->trade_ready);
 }
 
+/* ---- what tests of single stories share ---- */
+
+static inline struct trade *stage_trade(void)
+{
+    return books_trade(&st.x->books, EXCHANGE_SYMBOL);
+}
+
+/* Somebody at the venue's screen: a market order; what the exchange says of it waits for stage_settle(). */
+static inline void stage_by_hand(const char *side, int64_t lots, bool reduce)
+{
+    static int hands;
+    char body[256];
+    snprintf(body, sizeof body, "{\"clientOid\":\"hand-%d\",\"symbol\":\"" EXCHANGE_SYMBOL "\",\"side\":\"%s\","
+             "\"type\":\"market\",\"marginMode\":\"ISOLATED\",\"leverage\":2,\"size\":%lld,\"reduceOnly\":%s}", ++hands,
+             side, (long long)lots, reduce ? "true" : "false");
+    must(exchange_by_hand("POST", "/api/v1/orders", body));
+}
+
+/* Active orders: all, or the closing stops on the losing side alone. */
+static inline int stage_active(bool stops)
+{
+    struct exchange_order o;
+    int n = 0;
+    for (size_t i = 0; i < exchange_orders(); i++) {
+        exchange_order_at(i, &o);
+        n += o.active && (!stops || (o.closes && o.stops && o.losing));
+    }
+    return n;
+}
+
 #endif

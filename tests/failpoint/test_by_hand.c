@@ -3,17 +3,7 @@
 #include "tests/failpoint/stage.h"
 #include "tests/runner.h"
 
-static int hands;
-
-static void by_hand(const char *side, int64_t lots, bool reduce)
-{
-    char body[256];
-    snprintf(body, sizeof body, "{\"clientOid\":\"hand-%d\",\"symbol\":\"" EXCHANGE_SYMBOL "\",\"side\":\"%s\","
-             "\"type\":\"market\",\"marginMode\":\"ISOLATED\",\"leverage\":2,\"size\":%lld,\"reduceOnly\":%s}", ++hands,
-             side, (long long)lots, reduce ? "true" : "false");
-    ck_assert(exchange_by_hand("POST", "/api/v1/orders", body));
-    stage_settle();
-}
+static int margins;
 
 /* A stop that closes everything, far away; under this id. */
 static void stop_by_hand(const char *oid)
@@ -29,13 +19,8 @@ static void stop_by_hand(const char *oid)
 static void margin_by_hand(const char *amount)
 {
     char body[128];
-    snprintf(body, sizeof body, "{\"symbol\":\"" EXCHANGE_SYMBOL "\",\"margin\":%s,\"bizNo\":\"b%d\"}", amount, ++hands);
+    snprintf(body, sizeof body, "{\"symbol\":\"" EXCHANGE_SYMBOL "\",\"margin\":%s,\"bizNo\":\"b%d\"}", amount, ++margins);
     ck_assert(exchange_by_hand("POST", "/api/v1/position/margin/deposit-margin", body));
-}
-
-static struct trade *trade(void)
-{
-    return books_trade(&st.x->books, EXCHANGE_SYMBOL);
 }
 
 static void begin(void)
@@ -44,19 +29,7 @@ static void begin(void)
     stage_approve();
     stage_pass_ms(1000);
     ck_assert_int_eq(exchange_position(), 4);
-    ck_assert_int_eq(trade()->pnl.qty, 4);
-}
-
-/* Active orders: all, or the closing stops on the losing side alone. */
-static int active(bool stops)
-{
-    struct exchange_order o;
-    int n = 0;
-    for (size_t i = 0; i < exchange_orders(); i++) {
-        exchange_order_at(i, &o);
-        n += o.active && (!stops || (o.closes && o.stops && o.losing));
-    }
-    return n;
+    ck_assert_int_eq(stage_trade()->pnl.qty, 4);
 }
 
 static bool entry_refused(void)
@@ -70,11 +43,12 @@ static bool entry_refused(void)
 START_TEST(a_position_closed_by_hand_ends_its_trade_and_its_orders)
 {
     begin();
-    by_hand("sell", 4, true);
+    stage_by_hand("sell", 4, true);
+    stage_settle();
     stage_pass_ms(12000);
-    ck_assert_ptr_null(trade());
+    ck_assert_ptr_null(stage_trade());
     ck_assert_uint_eq(fake_count(st.a, MSG_POSITION_CLOSED), 1);
-    ck_assert_int_eq(active(false), 0);
+    ck_assert_int_eq(stage_active(false), 0);
     stage_pass_ms(8000);
     ck_assert(st.x->trade_ready);
 }
@@ -83,11 +57,12 @@ END_TEST
 START_TEST(a_position_halved_by_hand_is_taken_over_and_stays_protected)
 {
     begin();
-    by_hand("sell", 2, true);
+    stage_by_hand("sell", 2, true);
+    stage_settle();
     stage_pass_ms(12000);
-    ck_assert_int_eq(trade()->pnl.qty, 2);
+    ck_assert_int_eq(stage_trade()->pnl.qty, 2);
     ck_assert_int_eq(exchange_position(), 2);
-    ck_assert_int_eq(active(true), 1);
+    ck_assert_int_eq(stage_active(true), 1);
     ck_assert_int_eq(st.bare_most_ns, 0);
     stage_pass_ms(8000);
     ck_assert(st.x->trade_ready);
@@ -97,15 +72,17 @@ END_TEST
 START_TEST(lots_added_by_hand_are_said_and_left_alone_until_they_are_gone)
 {
     begin();
-    by_hand("buy", 3, false);
+    stage_by_hand("buy", 3, false);
+    stage_settle();
     stage_pass_ms(12000);
-    ck_assert_int_eq(trade()->pnl.qty, 4);
+    ck_assert_int_eq(stage_trade()->pnl.qty, 4);
     ck_assert_int_eq(exchange_position(), 7);
     ck_assert_ptr_nonnull(fake_degraded(st.a, "exchange", "FOREIGN_POSITION"));
     ck_assert(!st.x->trade_ready);
-    by_hand("sell", 3, true);
+    stage_by_hand("sell", 3, true);
+    stage_settle();
     stage_pass_ms(12000);
-    ck_assert_int_eq(trade()->pnl.qty, 4);
+    ck_assert_int_eq(stage_trade()->pnl.qty, 4);
     ck_assert_ptr_null(fake_degraded(st.a, "exchange", "FOREIGN_POSITION"));
     ck_assert(st.x->trade_ready);
 }
@@ -114,9 +91,10 @@ END_TEST
 START_TEST(a_position_turned_round_by_hand_ends_ours_and_leaves_theirs)
 {
     begin();
-    by_hand("sell", 9, false);
+    stage_by_hand("sell", 9, false);
+    stage_settle();
     stage_pass_ms(20000);
-    ck_assert_ptr_null(trade());
+    ck_assert_ptr_null(stage_trade());
     ck_assert_int_eq(exchange_position(), -5);
     ck_assert(!st.x->trade_ready);
     ck_assert_ptr_nonnull(fake_degraded(st.a, "exchange", "FOREIGN_POSITION"));
@@ -132,10 +110,10 @@ START_TEST(stops_cancelled_by_hand_rest_again_within_a_second)
     stage_settle();
     stage_look();
     stage_pass_ms(4000);
-    ck_assert_int_eq(active(true), 1);
+    ck_assert_int_eq(stage_active(true), 1);
     ck_assert_int_gt(st.requests[KIND_STOP], 0);
     ck_assert_int_le(st.bare_most_ns, NS_PER_S);
-    ck_assert_int_eq(trade()->pnl.qty, 4);
+    ck_assert_int_eq(stage_trade()->pnl.qty, 4);
 }
 END_TEST
 
@@ -171,7 +149,7 @@ START_TEST(an_orphaned_stop_of_ours_goes_when_the_symbol_is_proved_flat_and_hers
     stage_pass_ms(1000);
     ck_assert_int_eq(st.requests[KIND_CANCEL], before);     /* one read proves nothing */
     stage_pass_ms(15000);
-    ck_assert_int_eq(active(true), 1);
+    ck_assert_int_eq(stage_active(true), 1);
     ck_assert_ptr_nonnull(fake_degraded(st.a, "exchange", "FOREIGN_ORDER"));
 }
 END_TEST
@@ -183,8 +161,8 @@ START_TEST(margin_moved_by_hand_is_said_and_the_position_goes_on)
     stage_pass_ms(12000);
     ck_assert_ptr_nonnull(fake_degraded(st.a, "exchange", "LEVERAGE"));
     ck_assert(!st.x->trade_ready);
-    ck_assert_int_eq(trade()->closing, EXIT_NONE);
-    ck_assert_int_eq(active(true), 1);
+    ck_assert_int_eq(stage_trade()->closing, EXIT_NONE);
+    ck_assert_int_eq(stage_active(true), 1);
     ck_assert(exchange_by_hand("POST", "/api/v1/margin/withdrawMargin",
                                "{\"symbol\":\"" EXCHANGE_SYMBOL "\",\"withdrawAmount\":\"48\"}"));
     stage_pass_ms(12000);
@@ -198,17 +176,18 @@ START_TEST(a_stop_of_its_own_goes_only_after_two_reads_and_one_of_the_symbol)
     begin();
     ck_assert(exchange_by_hand("DELETE", "/api/v1/stopOrders?symbol=" EXCHANGE_SYMBOL, ""));
     stage_pass_ms(3000);
-    ck_assert_int_eq(active(true), 1);
-    by_hand("sell", 4, true);               /* the fill explains it: the books are flat at once */
-    for (int i = 0; i < 40 && active(true) == 1; i++) {
+    ck_assert_int_eq(stage_active(true), 1);
+    stage_by_hand("sell", 4, true);
+    stage_settle();               /* the fill explains it: the books are flat at once */
+    for (int i = 0; i < 40 && stage_active(true) == 1; i++) {
         stage_pass_ms(250);
         if (st.x->symbols[0].none[0].proved_ns == 0)
-            ck_assert_int_eq(active(true), 1);
+            ck_assert_int_eq(stage_active(true), 1);
     }
-    ck_assert_int_eq(active(true), 0);
+    ck_assert_int_eq(stage_active(true), 0);
     ck_assert_int_ne(st.x->symbols[0].none[0].proved_ns, 0);
     stage_pass_ms(3000);
-    ck_assert_ptr_null(trade());
+    ck_assert_ptr_null(stage_trade());
 }
 END_TEST
 

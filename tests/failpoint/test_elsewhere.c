@@ -3,26 +3,11 @@
 #include "tests/failpoint/stage.h"
 #include "tests/runner.h"
 
-static struct trade *trade(void)
-{
-    return books_trade(&st.x->books, EXCHANGE_SYMBOL);
-}
-
 static void disturb(enum kind kind, enum outcome outcome, int times)
 {
     st.plan.kind = kind;
     st.plan.outcome = outcome;
     st.plan.times = times;
-}
-
-static void by_hand(const char *side, int64_t lots)
-{
-    static int hands;
-    char body[256];
-    snprintf(body, sizeof body, "{\"clientOid\":\"hand-%d\",\"symbol\":\"" EXCHANGE_SYMBOL "\",\"side\":\"%s\","
-             "\"type\":\"market\",\"marginMode\":\"ISOLATED\",\"leverage\":2,\"size\":%lld,\"reduceOnly\":%s}", ++hands,
-             side, (long long)lots, strcmp(side, "sell") == 0 ? "true" : "false");
-    ck_assert(exchange_by_hand("POST", "/api/v1/orders", body));
 }
 
 /* Nothing of what the exchange says on its own is heard. */
@@ -32,17 +17,6 @@ static void lose_pushes(void)
     const char *subject;
     while (exchange_push(&subject, text, sizeof text))
         continue;
-}
-
-static int active(bool protecting)
-{
-    struct exchange_order o;
-    int n = 0;
-    for (size_t i = 0; i < exchange_orders(); i++) {
-        exchange_order_at(i, &o);
-        n += o.active && (!protecting || (o.closes && o.stops && o.losing));
-    }
-    return n;
 }
 
 static void begin(void)
@@ -57,8 +31,8 @@ static void begin(void)
 static void ck_as_approved(void)
 {
     ck_assert_int_eq(exchange_position(), 4);
-    ck_assert_int_eq(trade()->pnl.qty, 4);
-    ck_assert_int_eq(active(true), 1);
+    ck_assert_int_eq(stage_trade()->pnl.qty, 4);
+    ck_assert_int_eq(stage_active(true), 1);
     ck_assert_int_eq(st.requests[KIND_ENTRY], 1);
     ck_assert_uint_eq(fake_count(st.a, MSG_ORDER_REJECTED), 0);
 }
@@ -126,7 +100,7 @@ START_TEST(an_order_that_filled_and_was_taken_for_dead_is_not_placed_again)
     }
     ck_assert_int_eq(st.requests[KIND_ENTRY], 1);
     stage_pass_ms(20000);
-    ck_assert_int_eq(exchange_position(), trade() != NULL ? trade()->pnl.qty : 0);
+    ck_assert_int_eq(exchange_position(), stage_trade() != NULL ? stage_trade()->pnl.qty : 0);
 }
 END_TEST
 
@@ -139,7 +113,7 @@ START_TEST(network_errors_for_minutes_lose_no_open_order)
     disturb(KIND_LISTS, OUT_FINE, 0);
     stage_pass_ms(15000);
     ck_assert(st.x->trade_ready);
-    ck_assert_int_eq(exchange_position(), trade() != NULL ? trade()->pnl.qty : 0);
+    ck_assert_int_eq(exchange_position(), stage_trade() != NULL ? stage_trade()->pnl.qty : 0);
     for (size_t i = 0; i < exchange_orders(); i++) {
         struct exchange_order o;
         char id[32];
@@ -155,11 +129,11 @@ END_TEST
 START_TEST(stop_and_targets_do_not_disappear_with_a_restart)
 {
     begin();
-    int orders = active(false);
+    int orders = stage_active(false);
     ck_assert_int_ge(orders, 3);                /* the stop, two targets */
     stage_restart();
     stage_pass_ms(6000);
-    ck_assert_int_eq(active(false), orders);
+    ck_assert_int_eq(stage_active(false), orders);
     ck_assert_int_eq(st.bare_most_ns, 0);
     ck_as_approved();
 }
@@ -169,14 +143,14 @@ END_TEST
 START_TEST(no_working_order_is_dropped_when_fills_do_not_add_up_to_the_position)
 {
     begin();
-    by_hand("buy", 3);
+    stage_by_hand("buy", 3, false);
     lose_pushes();
-    int orders = active(false);
+    int orders = stage_active(false);
     stage_restart();
     stage_pass_ms(12000);
-    ck_assert_int_ge(active(false), orders);
-    ck_assert_int_eq(active(true), 1);
-    ck_assert_int_eq(trade()->pnl.qty, 4);
+    ck_assert_int_ge(stage_active(false), orders);
+    ck_assert_int_eq(stage_active(true), 1);
+    ck_assert_int_eq(stage_trade()->pnl.qty, 4);
     ck_assert(!st.x->trade_ready);              /* said, and nothing is entered */
 }
 END_TEST
@@ -186,14 +160,14 @@ START_TEST(state_survives_without_a_graceful_stop)
 {
     begin();
     stage_pass_ms(30000);
-    const struct trade was = *trade();
+    const struct trade was = *stage_trade();
     stage_restart();                            /* as after SIGKILL: nobody said good-bye */
-    ck_assert_int_eq(trade()->pnl.qty, was.pnl.qty);
-    ck_assert(dec_eq(trade()->pnl.entry_px, was.pnl.entry_px));
-    ck_assert(dec_eq(trade()->pnl.fees, was.pnl.fees));
-    ck_assert(dec_eq(trade()->exits.stop, was.exits.stop));
-    ck_assert_str_eq(trade()->approval_id, was.approval_id);
-    ck_assert_int_eq(trade()->tp1_placed, was.tp1_placed);
+    ck_assert_int_eq(stage_trade()->pnl.qty, was.pnl.qty);
+    ck_assert(dec_eq(stage_trade()->pnl.entry_px, was.pnl.entry_px));
+    ck_assert(dec_eq(stage_trade()->pnl.fees, was.pnl.fees));
+    ck_assert(dec_eq(stage_trade()->exits.stop, was.exits.stop));
+    ck_assert_str_eq(stage_trade()->approval_id, was.approval_id);
+    ck_assert_int_eq(stage_trade()->tp1_placed, was.tp1_placed);
 }
 END_TEST
 
@@ -201,14 +175,14 @@ END_TEST
 START_TEST(no_stop_is_made_again_for_a_position_closed_by_hand_while_we_were_dead)
 {
     begin();
-    by_hand("sell", 4);
+    stage_by_hand("sell", 4, true);
     lose_pushes();
     int64_t before = st.requests[KIND_STOP];
     stage_restart();
     stage_pass_ms(30000);
     ck_assert_int_le(st.requests[KIND_STOP], before + 1);
-    ck_assert_int_eq(active(false), 0);
-    ck_assert_ptr_null(trade());
+    ck_assert_int_eq(stage_active(false), 0);
+    ck_assert_ptr_null(stage_trade());
 }
 END_TEST
 
@@ -218,13 +192,13 @@ START_TEST(fills_of_a_disconnect_are_asked_for)
     begin();
     st.stream.on_down(st.stream.arg, "gone");
     stage_settle();
-    by_hand("sell", 2);
+    stage_by_hand("sell", 2, true);
     lose_pushes();
     stage_pass_ms(3000);
     st.stream.on_up(st.stream.arg);
     stage_pass_ms(3000);
     ck_assert_int_eq(exchange_position(), 2);
-    ck_assert_int_eq(trade()->pnl.qty, 2);
+    ck_assert_int_eq(stage_trade()->pnl.qty, 2);
 }
 END_TEST
 
@@ -236,7 +210,7 @@ START_TEST(a_stop_that_cannot_be_placed_leaves_no_naked_position)
     ck_assert(exchange_by_hand("DELETE", "/api/v1/stopOrders?symbol=" EXCHANGE_SYMBOL, ""));
     stage_pass_ms(20000);
     ck_assert_int_eq(exchange_position(), 0);
-    ck_assert_int_eq(active(false), 0);
+    ck_assert_int_eq(stage_active(false), 0);
 }
 END_TEST
 
@@ -244,14 +218,14 @@ END_TEST
 START_TEST(no_stop_stays_as_an_orphan_after_the_position_closed_in_parts)
 {
     begin();
-    by_hand("sell", 1);
+    stage_by_hand("sell", 1, true);
     stage_pass_ms(3000);
-    by_hand("sell", 3);
+    stage_by_hand("sell", 3, true);
     stage_pass_ms(1000);
     stage_restart();
     stage_pass_ms(20000);
-    ck_assert_int_eq(active(false), 0);
-    ck_assert_ptr_null(trade());
+    ck_assert_int_eq(stage_active(false), 0);
+    ck_assert_ptr_null(stage_trade());
 }
 END_TEST
 
