@@ -641,6 +641,7 @@ static int start(struct agent *a, char why[CONFIG_WHY_MAX])
     if (err < 0)
         return err;
     agent_anchors_start(a);
+    watchdog_start(config_int(a->config, CFG_watchdog_s), a->name);     /* a library may stand still, too */
     err = connect_bus(a, why);
     if (err < 0)
         return err;
@@ -649,7 +650,6 @@ static int start(struct agent *a, char why[CONFIG_WHY_MAX])
     loop_on_prepare(a->loop, on_turn, a);
     loop_on_signal(a->loop, SIGTERM, on_signal, a);
     loop_on_signal(a->loop, SIGINT, on_signal, a);
-    watchdog_start(config_int(a->config, CFG_watchdog_s), a->name);
     agent_heartbeat(a);
     if (a->def->start != NULL)
         a->def->start(a);

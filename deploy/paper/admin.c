@@ -121,22 +121,24 @@ static void open_position(struct venue *v, struct jw *w, int account, int sym)
     jw_close(w, '}');
 }
 
-static void truth(struct venue *v, struct jw *w, const char *account)
+/* ended: also what is over. */
+static void truth(struct venue *v, struct jw *w, const char *account, bool ended)
 {
     struct engine *e = v->engine;
     jw_open(w, NULL, '{');
+    jw_int(w, "orders_ever", (int64_t)engine_n_orders(e));
     jw_open(w, "orders", '[');
     for (size_t i = 0; i < engine_n_orders(e); i++)
-        if (wanted(v, account, engine_order_at(e, i)->account))
+        if (wanted(v, account, engine_order_at(e, i)->account) && (ended || engine_order_at(e, i)->state != ORDER_DONE))
             order(v, w, engine_order_at(e, i));
     jw_close(w, ']');
     jw_open(w, "fills", '[');
-    for (size_t i = 0; i < engine_n_fills(e); i++)
+    for (size_t i = 0; ended && i < engine_n_fills(e); i++)
         if (wanted(v, account, engine_fill_at(e, i)->account))
             fill(v, w, engine_fill_at(e, i));
     jw_close(w, ']');
     jw_open(w, "positions", '[');
-    for (size_t i = 0; i < engine_n_closed(e); i++)
+    for (size_t i = 0; ended && i < engine_n_closed(e); i++)
         if (wanted(v, account, engine_closed_at(e, i)->account))
             closed_position(v, w, engine_closed_at(e, i));
     for (int a = 0; a < engine_accounts(e); a++)
@@ -221,8 +223,9 @@ static void stats(struct venue *v, struct jw *w)
 
 static int get(struct venue *v, const char *path, const char *query, struct jw *w)
 {
-    if (strcmp(path, "/admin/truth") == 0)
-        truth(v, w, strncmp(query, "account=", 8) == 0 ? query + 8 : NULL);
+    bool all = strcmp(path, "/admin/truth") == 0;
+    if (all || strcmp(path, "/admin/open") == 0)
+        truth(v, w, strncmp(query, "account=", 8) == 0 ? query + 8 : NULL, all);
     else if (strcmp(path, "/admin/clock") == 0)
         clock_mapping(v, w);
     else if (strcmp(path, "/admin/faults") == 0 && v->gate != NULL)
@@ -230,7 +233,7 @@ static int get(struct venue *v, const char *path, const char *query, struct jw *
     else if (strcmp(path, "/admin/stats") == 0)
         stats(v, w);
     else
-        return error(w, 404, "there are /admin/truth, contract, clock, stats, faults");
+        return error(w, 404, "there are /admin/truth, open, contract, clock, stats, faults");
     return 200;
 }
 
@@ -247,7 +250,7 @@ int admin_answer(struct venue *v, const char *method, const char *target, const 
         return get(v, path, target[n] == '?' ? target + n + 1 : "", ret);
     bool faults = strcmp(path, "/admin/faults") == 0 && v->gate != NULL;
     if (strcmp(method, "POST") != 0 || (strcmp(path, "/admin/contract") != 0 && !faults))
-        return error(ret, 405, "GET /admin/truth, clock, stats, faults; POST /admin/contract, faults");
+        return error(ret, 405, "GET /admin/truth, open, clock, stats, faults; POST /admin/contract, faults");
     json_t *json = NULL;
     if (codec_load(body, len, &json) != ERR_OK)
         return error(ret, 400, "the body is no JSON");

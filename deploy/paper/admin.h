@@ -1,8 +1,9 @@
 /* admin - what only tests and the operator may ask, on a port of its own:
  *
- *   GET  /admin/truth[?account=NAME]   {orders, fills, positions}: the complete history, oldest first;
+ *   GET  /admin/truth[?account=NAME]   {orders_ever, orders, fills, positions}: the complete history, oldest first;
  *        positions: the open ones (open true) and the closed ones.  Times in ns: *_ns of the
  *        server clock, market_ns and *_market_ns of the market clock.
+ *   GET  /admin/open[?account=NAME]    the same without what is over: cheap after any number of orders
  *   POST /admin/contract  {"symbol": "XBTUSDTM" or "*", "status": "Open" | "Paused" | "CancelOnly"}
  *   GET  /admin/clock     {market_ns, server_ns, speed}: market = market_ns + speed x elapsed
  *   GET  /admin/stats     counters

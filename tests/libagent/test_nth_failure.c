@@ -25,6 +25,7 @@
 
 #include "libagent/agent_impl.h"
 #include "libagent/queue.h"
+#include "libagent/watchdog.h"
 #include "proto/text.h"
 #include "tests/libagent/broker.h"
 #include "tests/libagent/redis_server.h"
@@ -166,6 +167,9 @@ static void on_crash(int signum, siginfo_t *info, void *context)
     _exit(at >= &__executable_start && at < &etext ? 97 : IN_LIBRARY);
 }
 
+/* A library without memory may wait for ever for a thread that has none either; the watchdog ends that. */
+#define STUCK_S   20
+
 /* Run `work` in a child with its n-th call failing; its wait status.  What it said is in `message`. */
 static int run(void (*work)(void), enum call call, int error, long n)
 {
@@ -181,6 +185,7 @@ static int run(void (*work)(void), enum call call, int error, long n)
         sigaction(SIGSEGV, &crash, NULL);
         dup2(fd, 1), dup2(fd, 2);
         failing = call, fail_errno = error, fail_at = n;
+        watchdog_start(STUCK_S, "nth");
         armed = true;
         work();
         armed = false;
@@ -195,7 +200,7 @@ static int run(void (*work)(void), enum call call, int error, long n)
 }
 
 struct count {
-    long runs, worked, aborted, ended, refused, crashed;
+    long runs, worked, aborted, ended, refused, crashed, stuck;
 };
 
 #define REFUSED 3               /* a start that was refused with its reason printed */
@@ -208,7 +213,9 @@ static void judge(const char *what, enum call call, long n, int status, struct c
         c->worked++;
     else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT && (said || call == CALL_MALLOC))
         c->aborted++;
-    else if (WIFEXITED(status) && WEXITSTATUS(status) == JOURNAL_EXIT && said)
+    else if (strstr(message, "watchdog.loop_stuck") != NULL && call == CALL_MALLOC)
+        c->stuck++;
+    else if (WIFEXITED(status) && WEXITSTATUS(status) == JOURNAL_EXIT && said && strstr(message, "watchdog.") == NULL)
         c->ended++;
     else if (WIFEXITED(status) && WEXITSTATUS(status) == REFUSED && said)
         c->refused++;
@@ -241,8 +248,8 @@ static void all_n(const char *what, void (*work)(void), void (*check)(void), voi
     }
     c.runs--, c.worked--;               /* the one without a failure */
     printf("%-8s %-12s %-10s step %ld of %5ld: %4ld runs: %4ld worked, %4ld ended by exit 70, %4ld by abort, %3ld "
-           "refused, %2ld crashed in a library, 0 lost\n", what, call_names[call], strerrorname_np(error), step, total, c.runs, c.worked, c.ended,
-           c.aborted, c.refused, c.crashed);
+           "refused, %2ld crashed and %ld stood still in a library, 0 lost\n", what, call_names[call], strerrorname_np(error), step, total, c.runs, c.worked, c.ended,
+           c.aborted, c.refused, c.crashed, c.stuck);
     fflush(stdout);
 }
 

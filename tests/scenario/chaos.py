@@ -96,7 +96,7 @@ class Watch(threading.Thread):
         since = {}
         while True:
             try:
-                t, now = self.instance.admin("truth"), time.monotonic()
+                t, now = self.instance.admin("open"), time.monotonic()
             except (OSError, ValueError):
                 time.sleep(0.05)
                 continue
@@ -106,7 +106,7 @@ class Watch(threading.Thread):
                 if now - since[k] > self.worst:
                     self.worst, self.where = now - since[k], "%s at %s" % (k, datetime.datetime.utcnow().isoformat())
             self.looks += 1
-            self.orders, self.open = len(t["orders"]), sum(p["open"] for p in t["positions"])
+            self.orders, self.open = t["orders_ever"], len(t["positions"])
             time.sleep(0.05)
 
 

@@ -24,9 +24,9 @@ FLAT_S, BACK_S, OPEN_S = 20, 60, 180
 stopped = set()
 
 
-def truth():
+def truth(view="open"):
     port = open(INSTANCE + "/sock/paper.admin.port").read().strip()
-    with urllib.request.urlopen("http://127.0.0.1:%s/admin/truth" % port, timeout=5) as r:
+    with urllib.request.urlopen("http://127.0.0.1:%s/admin/%s" % (port, view), timeout=5) as r:
         return json.load(r)
 
 
@@ -129,7 +129,7 @@ def case(kill, subset):
         send(names["watch"], signal.SIGCONT)
     send(names["supervisord"], signal.SIGCONT)
     until(BACK_S, "all agents ready again", all_ready)      # with all of them alive nothing is entered either
-    t = truth()
+    t = truth("truth")
     late = [o for o in t["orders"] if is_entry(o) and not o["attached"] and o["created_ns"] > latch_ns + 500_000_000]
     if open_now(t) != ([], []) or late or uses() != used:
         raise SystemExit("FAILED: after the latch: open %s, entries at the exchange %s, entries signed %d"

@@ -34,8 +34,8 @@ def order(oid, **more):
     return {'clientOid': oid, 'symbol': 'XBTUSDTM', 'side': 'buy', 'type': 'limit', 'leverage': 2, 'size': 1, 'price': '60000', **more}
 
 
-def truth():
-    with urllib.request.urlopen(f'http://127.0.0.1:{admin_port}/admin/truth', timeout=20) as r:
+def truth(view='truth'):
+    with urllib.request.urlopen(f'http://127.0.0.1:{admin_port}/admin/{view}', timeout=20) as r:
         return json.loads(r.read())
 
 
@@ -93,6 +93,12 @@ def verify(path):
     orders, fills = {o['id']: o for o in t['orders']}, {}
     if len(orders) != len(t['orders']) or len({o['clientOid'] for o in t['orders']}) != len(orders):
         fail('an order is there twice')
+    now, later = truth('open'), truth()     # the market goes on between them, so it lies between the two
+    open_ids, over, live = ({o['id'] for o in v['orders'] if (o['state'] == 'done') == done}
+                            for v, done in ((now, False), (t, True), (later, False)))
+    if now['orders_ever'] != len(orders) or now['fills'] or len(open_ids) != len(now['orders']) or open_ids & over or \
+            live - open_ids or not all(p['open'] for p in now['positions']):
+        fail(f'what is open is not what the truth has open: {now}')
     for f in t['fills']:
         fills.setdefault(f['orderId'], []).append(f)
     answered = [json.loads(l) for l in open(path)]
