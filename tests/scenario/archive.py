@@ -90,8 +90,10 @@ def notes(record):
             i += 4 + struct.unpack_from("<I", record, i)[0]
         elif entry == 4:
             i += 1 + record[i] + 8
+        elif entry == 8:                # anchors of others, in the same record as messages
+            i += 1 + 3 * 8 + 32
         else:
-            i += 4 + struct.unpack_from("<I", record, i)[0]
+            raise ValueError("an entry of kind %d" % entry)
 
 
 def messages(directory):
