@@ -93,6 +93,7 @@ void agent_detail(struct agent *a, const char *text)
 void agent_fresh(struct agent *a)
 {
     a->fresh_ns = a->now_ns;
+    a->fresh_mono_ns = a->mono_ns;
 }
 
 void agent_usage(int64_t *rss_kb, int64_t *cpu_ms)
@@ -214,9 +215,32 @@ static void say_waits(const struct agent *a, struct msg_agent_hb *m)
     }
 }
 
+/* To the signer: who is not ready, or cannot write down what it does, guards nothing.  The data agent vouches for
+ * the market as it last heard it. */
+static void say_lease(struct agent *a)
+{
+    bool market = a->def->id == AGENT_DATA;
+    if ((a->life != LIFE_READY && a->life != LIFE_ACTIVE) || a->disk_full || (market && a->fresh_ns == 0))
+        return;
+    leases_say(&a->leases, a->vouches, market ? a->mono_ns - a->fresh_mono_ns : 0);
+}
+
+static void vouch(struct agent *a, void *arg)
+{
+    a->vouches = (uint8_t)(uintptr_t)arg;
+    say_lease(a);
+}
+
+void agent_vouch(struct agent *a, uint8_t flags)
+{
+    if (a->vouches != flags)
+        agent_effect(a, vouch, (void *)(uintptr_t)flags);
+}
+
 void agent_heartbeat(struct agent *a)
 {
     static struct msg_agent_hb m;       /* large */
+    say_lease(a);
     m = (struct msg_agent_hb){
         .life = a->life, .pid = getpid(), .epoch = journal_epoch(a->journal),
         .stream = (int64_t)journal_stream(a->journal), .protocol = PROTOCOL_VERSION,
@@ -645,6 +669,9 @@ static int start(struct agent *a, char why[CONFIG_WHY_MAX])
     err = connect_bus(a, why);
     if (err < 0)
         return err;
+    err = leases_open(a->def->id, config_text(a->config, CFG_mode), config_text(a->config, CFG_rest_url), &a->leases, why);
+    if (err < 0)
+        return err;
     make_timers(a);
     loop_on_wake(a->loop, on_wake, a);
     loop_on_prepare(a->loop, on_turn, a);
@@ -667,6 +694,7 @@ static void end(struct agent *a)
     if (a->def->fini != NULL)
         a->def->fini(a);
     agent_in_fini(a);
+    leases_close(&a->leases);
     bus_close(&a->bus);
     agent_out_fini(a);
     outbox_destroy(&a->outbox);
@@ -685,6 +713,7 @@ int agent_main(const struct agent_def *def, int argc, char **argv)
     a->def = def;
     a->name = party_name(def->id);
     a->life = LIFE_STARTING;
+    a->leases.fd = -1;
     snprintf(a->build, sizeof a->build, "%s", ENIGMA_BUILD);
     log_init(a->name);
     signal(SIGPIPE, SIG_IGN);

@@ -163,6 +163,9 @@ void agent_restart(struct agent *a, const char *why);
 /* Tell the skeleton that market data of this exchange time was heard (freshness in heartbeats). */
 void agent_fresh(struct agent *a);
 
+/* What this agent's lease says beside that it lives (proto/lease.h): told to the signer at once and from then on. */
+void agent_vouch(struct agent *a, uint8_t flags);
+
 /* Connection to Redis is the orchestrator's and the optimizer's; see store.h.  The bus is private. */
 
 #endif

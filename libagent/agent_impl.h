@@ -13,6 +13,7 @@
 #include "libagent/bus.h"
 #include "libagent/clock.h"
 #include "libagent/journal.h"
+#include "libagent/leases.h"
 #include "libagent/outbox.h"
 #include "libagent/requests.h"
 #include "libagent/streams.h"
@@ -98,6 +99,9 @@ struct agent {
     int64_t bus_ns;             /* monotonic time anything was last heard */
     bool bus_silent;            /* ... too long ago, and said so */
     int64_t fresh_ns;           /* wall time market data was last heard; 0: never */
+    int64_t fresh_mono_ns;      /* likewise, monotonic */
+    struct leases leases;
+    uint8_t vouches;            /* flags of our lease */
     struct msg_market_clock clock;
     char build[32], config_hash[20];
 

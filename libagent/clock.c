@@ -1,5 +1,9 @@
 /* clock - see clock.h */
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
+
+#include "proto/token.h"
 
 #include "libagent/clock.h"
 
@@ -13,6 +17,23 @@ static int64_t read_clock(clockid_t id)
 int64_t wall_ns(void)
 {
     return read_clock(CLOCK_REALTIME);
+}
+
+int64_t boot_ns(void)
+{
+    return read_clock(CLOCK_BOOTTIME);
+}
+
+void boot_id(uint8_t ret[16])
+{
+    char text[40] = "";
+    FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+    memset(ret, 0, 16);
+    if (f == NULL)
+        return;
+    if (fscanf(f, "%36s", text) == 1)
+        (void)token_uuid(text, ret);
+    fclose(f);
 }
 
 struct mono mono_now(void)

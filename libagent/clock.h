@@ -14,6 +14,8 @@ struct mono {
 };
 
 int64_t wall_ns(void);
+int64_t boot_ns(void);                          /* CLOCK_BOOTTIME: counts sleep, nobody sets it */
+void boot_id(uint8_t ret[16]);                  /* of this boot of the machine; all zero when it is not told */
 struct mono mono_now(void);
 struct mono mono_after_ms(int64_t ms);          /* now + ms */
 int64_t mono_left_ms(struct mono deadline);     /* rounded up; 0 when it is past */

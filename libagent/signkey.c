@@ -13,20 +13,23 @@
 
 #define PATH_MAX_ 256
 
-/* One line of hexadecimal digits. */
+/* One line of hexadecimal digits; whole or not there.  ERR_BUSY: somebody else has just made it. */
 static int write_hex(const char *path, mode_t mode, const uint8_t *bytes, size_t n)
 {
-    char text[2 * TOKEN_SECRET + 2];
+    char text[2 * TOKEN_SECRET + 2], tmp[PATH_MAX_ + 32];
     sodium_bin2hex(text, sizeof text, bytes, n);
     strcat(text, "\n");
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    snprintf(tmp, sizeof tmp, "%s.%d", path, (int)getpid());
+    int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
     if (fd < 0)
         return ERR_IO;
     ssize_t wrote = write(fd, text, strlen(text));
     bool ok = wrote == (ssize_t)strlen(text) && fsync(fd) == 0;
     ok = close(fd) == 0 && ok;
     sodium_memzero(text, sizeof text);
-    return ok ? ERR_OK : ERR_IO;
+    int err = ok && link(tmp, path) == 0 ? ERR_OK : ok && errno == EEXIST ? ERR_BUSY : ERR_IO;
+    unlink(tmp);
+    return err;
 }
 
 static int read_secret(const char *path, uint8_t secret[TOKEN_SECRET], char why[SIGNKEY_WHY_MAX])
@@ -65,15 +68,19 @@ int signkey_load(const char *dir, const char *name, uint8_t secret[TOKEN_SECRET]
     if (err == ERR_NOT_FOUND) {
         crypto_sign_keypair(public_key, secret);
         err = write_hex(path, 0600, secret, TOKEN_SECRET);
+        if (err == ERR_BUSY)
+            err = read_secret(path, secret, why);
     }
     if (err == ERR_IO)
         snprintf(why, SIGNKEY_WHY_MAX, "%.150s: %s", path, strerror(errno));
     if (err < 0)
         return err;
     crypto_sign_ed25519_sk_to_pk(public_key, secret);
-    if (access(public_path, F_OK) != 0 && (err = write_hex(public_path, 0644, public_key, TOKEN_PUBLIC)) < 0)
+    if (access(public_path, F_OK) != 0)
+        err = write_hex(public_path, 0644, public_key, TOKEN_PUBLIC);
+    if (err == ERR_IO)
         snprintf(why, SIGNKEY_WHY_MAX, "%.150s: %s", public_path, strerror(errno));
-    return err;
+    return err == ERR_BUSY ? ERR_OK : err;
 }
 
 int signkey_public(const char *dir, const char *name, uint8_t ret[TOKEN_PUBLIC])

@@ -1,7 +1,7 @@
 /* signkey - an Ed25519 key on disk: DIR/NAME.sign, readable by its owner alone, and DIR/NAME.sign.pub for all.
  *
- * risk signs approvals with its own, the operator signs the resume after an emergency.  One line of hexadecimal
- * digits each.
+ * risk signs approvals with its own, the operator signs the resume after an emergency, the guards of entries sign
+ * their leases.  One line of hexadecimal digits each.
  * Errors:  ERR_PERMISSION when others may read the secret, ERR_CORRUPT, ERR_NOT_FOUND, ERR_IO; `why` says more.
  */
 #ifndef LIBAGENT_SIGNKEY_H

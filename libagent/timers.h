@@ -9,6 +9,11 @@
 
 #define HEARTBEAT_MS            500     /* period of agent.hb */
 #define DEAD_MS                 1500    /* a peer silent for so long is down */
+#define LEASE_RISK_MS           2000    /* silent for longer, each of these: no entries */
+#define LEASE_DATA_MS           3000    /* ... counted from the last market data it heard */
+#define LEASE_ORCHESTRATOR_MS   5000
+#define LEASE_AUDIT_MS          30000
+#define LEASE_LOST_MS           30000   /* risk or the orchestrator: resting entries are cancelled */
 #define REGISTER_RETRY_MS       200     /* until the orchestrator answers */
 #define REQUEST_RETRY_MS        250     /* an unanswered request is repeated, same id */
 #define DEADLOCK_MS             1000    /* open for so long in a circle: the youngest question fails */

@@ -50,6 +50,14 @@ static dec_t make(bool neg, u128 coeff, int exp10)
     return r;
 }
 
+bool dec_valid(dec_t a)
+{
+    u128 limit = 1;
+    for (int i = 0; i < DIGITS_MAX; i++)
+        limit *= 10;
+    return (a.v.w[1] & 0x6000000000000000u) != 0x6000000000000000u && coefficient(a) < limit;
+}
+
 static unsigned mode(enum dec_round how, bool neg)
 {
     switch (how) {

@@ -88,6 +88,8 @@ int  dec_sign(dec_t a);                 /* -1, 0, 1 */
 bool dec_is_zero(dec_t a);
 dec_t dec_min(dec_t a, dec_t b);
 dec_t dec_max(dec_t a, dec_t b);
+/* False for bytes, come from elsewhere, that are no value as these functions make them. */
+bool dec_valid(dec_t a);
 
 /* The value as an integer; ERR_RANGE unless it is integral and fits. */
 int dec_to_int(dec_t a, int64_t *ret);

@@ -7,6 +7,7 @@
 
 #include "libagent/clock.h"
 #include "proto/err.h"
+#include "proto/lease.h"
 
 #include "agents/orchestrator/orchestrator.h"
 
@@ -94,5 +95,6 @@ void orch_publish_state(struct agent *a)
 {
     static struct msg_state_unified m;
     fill_state(a, &m);
+    agent_vouch(a, m.running ? LEASE_TRADING : 0);
     agent_publish(a, TOPIC_STATE_UNIFIED, NULL, MSG_STATE_UNIFIED, &m, NULL);
 }

@@ -182,6 +182,7 @@ enum life agent_life(const struct agent *a) { return a->life; }
 enum system_state agent_system(const struct agent *a) { return a->system; }
 int64_t agent_scaled_ms(const struct agent *a, int64_t ms) { (void)a; return ms; }
 void agent_fresh(struct agent *a) { (void)a; }
+void agent_vouch(struct agent *a, uint8_t flags) { (void)a, (void)flags; }
 void agent_detail(struct agent *a, const char *text) { (void)a; (void)text; }
 void agent_ready(struct agent *a) { a->life = LIFE_ACTIVE; }
 

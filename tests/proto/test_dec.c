@@ -568,7 +568,20 @@ START_TEST(to_double_is_the_nearest_one)
 }
 END_TEST
 
-TESTS("dec", formats_in_canonical_plain_text, reads_the_number_forms_of_the_exchange,
+START_TEST(bytes_that_are_no_value_are_told_apart)
+{
+    dec_t v = dec_lit("-9999999999999999999999999999999999");
+    ck_assert(dec_valid(v) && dec_valid(dec_zero()) && dec_valid((dec_t){.v = {.w = {0, 0}}}));
+    v.v.w[0]++;                                     /* 10^34 */
+    ck_assert(!dec_valid(v));
+    v.v.w[1] = 0x7c00000000000000u;                 /* not a number */
+    ck_assert(!dec_valid(v));
+    v.v.w[1] = 0x7800000000000000u;                 /* infinity */
+    ck_assert(!dec_valid(v));
+}
+END_TEST
+
+TESTS("dec", bytes_that_are_no_value_are_told_apart, formats_in_canonical_plain_text, reads_the_number_forms_of_the_exchange,
       far_exponents_print_in_the_other_form_and_read_back,
       refuses_other_forms_and_leaves_the_result, parses_no_further_than_the_given_length,
       every_value_survives_text, formats_a_fixed_number_of_places, sums_and_differences_are_exact,
