@@ -5,7 +5,7 @@
 # A branch counts as covered when it was taken at least once in each direction.
 cd "$(dirname "$0")/.." || exit 1
 b=${1:?usage: coverage.sh BUILD-DIR}
-PATH_FILES=(proto/token.c agents/execution/{answers,books,compare,entry,fold,policy,reads,send}.c)
+PATH_FILES=(proto/token.c agents/execution/{answers,body,books,compare,guards,fold,policy,reads,send}.c)
 
 measure() { # NAME LINES BRANCHES FILE...
   local name=$1 lines=$2 branches=$3 c

@@ -145,8 +145,9 @@ static bool landlock(void)
 
 void confine_end(struct confined *ret)
 {
-    if (ret->files_closed)
+    if (ret->ended)
         return;
+    ret->ended = 1;
     ret->landlock = landlock();
     ret->files_closed = filter(allowed_at_end, sizeof allowed_at_end / sizeof *allowed_at_end, SECCOMP_RET_ALLOW,
                                REFUSE, true);

@@ -21,6 +21,7 @@
 
 struct confined {
     int32_t no_new_privs, no_dump, seccomp, landlock, files_closed;     /* 1: in force */
+    int32_t ended;              /* 1: confine_end was called, no more comes */
 };
 
 /* keep: descriptors that stay, beside standard error. */

@@ -11,7 +11,7 @@
  *   compare.c    what the venue holds against the books: a table of differences and what becomes of each
  *   manage.c     each trade looked at: what it needs next is done
  *   candles.c    bars of the primary timeframe: time and volatility stops
- *   policy.c signer.c entry.c books.c answers.c   see their headers
+ *   policy.c signer.c body.c guards.c books.c answers.c   see their headers
  *
  * The rule of manage.c makes it crash-only: it looks at what is (books, clock, prices), never at what
  * happened, so that a restart continues where the journal ends.
@@ -20,6 +20,7 @@
 #define AGENTS_EXECUTION_EXEC_H
 
 #include "agents/execution/books.h"
+#include "agents/execution/policy.h"
 #include "libagent/agent.h"
 #include "libagent/core/ta.h"
 #include "libagent/venue.h"
@@ -106,6 +107,8 @@ struct exec {
     bool warming, keys_ok, clock_ok, contracts_ok, first_read, one_way;
     bool key_good;              /* the venue says the key can trade and move no money */
     int64_t key_ns;             /* when it was asked, wall */
+    int64_t guards_ns;          /* when the signer was asked for the guards, wall */
+    bool confined_said;
     bool protect_ready, trade_ready, draining;
     struct msg_account_updated account;
     bool account_known;
@@ -121,6 +124,8 @@ void exec_keep_fills(struct exec *x);
 bool exec_see(struct exec *x, uint64_t key);    /* false: seen before */
 bool exec_latched(void);                        /* the STOP file is there */
 void exec_stop_all(struct exec *x, const char *why);    /* close everything; no entries until the operator resumes */
+
+struct policy_limits exec_limits(const struct config *c);      /* what the signer is told of a configuration */
 
 /* approve.c */
 void exec_on_approved(struct agent *a, const struct event *e);

@@ -163,15 +163,23 @@ static void on_breaker(void *arg, bool up, const char *why)
         agent_degraded(x->agent, SEVERITY_HIGH, "exchange", "REST_DOWN", why);
 }
 
-static void setup_signer(const struct exec *x)
+struct policy_limits exec_limits(const struct config *c)
 {
-    const struct config *c = agent_config(x->agent);
-    const struct policy_limits l = {
-        .max_leverage = config_int(c, CFG_max_leverage), .max_notional = config_dec(c, CFG_max_order_notional),
+    char hash[20];
+    config_hash(c, hash);
+    return (struct policy_limits){
+        .config_hash = strtoull(hash, NULL, 16), .max_leverage = config_int(c, CFG_max_leverage),
+        .max_notional = config_dec(c, CFG_max_order_notional),
         .collar = dec_quo(config_dec(c, CFG_price_collar_pct), dec_int(100)),
         .mark_age_ns = config_int(c, CFG_witness_stale_ms) * NS_PER_MS,
     };
-    signer_setup(&l, (uint32_t)config_int(c, CFG_signer_uid));
+}
+
+static void setup_signer(const struct exec *x)
+{
+    const struct config *c = agent_config(x->agent);
+    const struct policy_limits l = exec_limits(c);
+    signer_setup(&l, (uint32_t)config_int(c, CFG_signer_uid), config_dbl(c, CFG_timer_scale));
 }
 
 static void watch_prices(const struct exec *x, const char *url)
@@ -179,11 +187,6 @@ static void watch_prices(const struct exec *x, const char *url)
     const char *names[EXEC_SYMBOLS];
     for (size_t i = 0; i < x->n_symbols; i++)
         names[i] = x->symbols[i].name;
-    const struct confined c = signer_confined();
-    char missing[80];
-    confine_missing(&c, missing, sizeof missing);
-    if (*missing != '\0')
-        log_warn("signer.confined", LOG_S("missing", missing), LOG_S("action", "going on without"));
     if (signer_watch(url, names, x->n_symbols) < 0)
         agent_fail(x->agent, "the price witness is gone");
 }

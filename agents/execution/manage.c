@@ -8,7 +8,8 @@
  *     left; what is left of an entry when everything is closed again is cancelled; a stop goes last, when the
  *     symbol is proved flat;
  * M5  an emergency is heard, or seen by the latch file when the bus is dead: everything is closed, and nothing
- *     is entered until the operator resumes.
+ *     is entered until the operator resumes;
+ * M6  with risk or the orchestrator silent for too long no entry rests any more; all the rest goes on without them.
  */
 #include <string.h>
 
@@ -20,6 +21,7 @@
 #include "proto/tm.h"
 
 #include "agents/execution/exec.h"
+#include "agents/execution/signer.h"
 
 #define ATTACHED_NS  (150 * NS_PER_MS)  /* the entry's own stop may take so long to be seen */
 #define RETRY_NS     (500 * NS_PER_MS)  /* between closing orders, or stops after a refusal */
@@ -31,6 +33,7 @@
 #define STOP_TRIES   3
 #define ASK_NS       NS_PER_S
 #define FRESH_NS     (2 * NS_PER_S)     /* a ticker good for a limit */
+#define GUARDS_NS    NS_PER_S           /* between questions who guards */
 
 /* ---- closing ---- */
 
@@ -295,6 +298,41 @@ void manage_all(struct exec *x)
         tell_account(x);
 }
 
+/* Once, when the signer has read its last key. */
+static void say_confined(struct exec *x)
+{
+    const struct confined c = signer_confined();
+    char missing[80];
+    if (x->confined_said || !c.ended)
+        return;
+    x->confined_said = true;
+    confine_missing(&c, missing, sizeof missing);
+    if (*missing != '\0')
+        log_warn("signer.confined", LOG_S("missing", missing), LOG_S("action", "going on without"));
+}
+
+/* The signer refuses entries by itself; here it is said, and what rests is taken back (M6). */
+static void look_at_guards(struct exec *x)
+{
+    char why[SIGNER_WHY_MAX] = "";
+    int64_t now = agent_now_ns(x->agent);
+    if (!x->keys_ok || now - x->guards_ns < GUARDS_NS)
+        return;
+    x->guards_ns = now;
+    int state = signer_guards(why);
+    say_confined(x);
+    if (state == GUARDS_LAPSED && agent_system(x->agent) == SYS_TRADING)
+        agent_degraded(x->agent, SEVERITY_MEDIUM, "lease", "LEASE", why);
+    else if (state != GUARDS_LAPSED)
+        agent_degraded_clear(x->agent, "lease", "LEASE");
+    if (state == GUARDS_LOST) {
+        agent_degraded(x->agent, SEVERITY_HIGH, "lease", "LEASE_LOST", why);
+        manage_cancel_entries(x, "");
+    } else {
+        agent_degraded_clear(x->agent, "lease", "LEASE_LOST");
+    }
+}
+
 void manage_timer(void *arg)
 {
     struct exec *x = arg;
@@ -302,6 +340,7 @@ void manage_timer(void *arg)
         exec_stop_all(x, "the STOP file is there");
     if (!x->protect_ready)
         return;
+    look_at_guards(x);
     look_at_orders(x);
     candles_ask(x);
     manage_all(x);

@@ -2,8 +2,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "proto/err.h"
 #include "proto/hash.h"
 #include "proto/planted.h"
@@ -19,36 +17,20 @@ static int refuse(char *why, const char *text)
     return ERR_REFUSED;
 }
 
-/* ---- bodies that need no token ---- */
-
-static bool member_is(const json_t *t, const char *key, const char *value)
-{
-    const char *text = json_string_value(json_object_get(t, key));
-    return text != NULL && strcmp(text, value) == 0;
-}
-
-static bool body_reduces(const json_t *t)
-{
-    return json_is_true(json_object_get(t, "reduceOnly")) || json_is_true(json_object_get(t, "closeOrder"));
-}
-static bool body_isolates(const json_t *t) { return member_is(t, "marginMode", "ISOLATED"); }
-static bool body_one_way(const json_t *t) { return member_is(t, "positionMode", "0"); }
-
 static const struct rule {
     const char *method, *target;
-    bool prefix;                            /* of target; else the whole of it */
-    bool (*body)(const json_t *tree);       /* NULL: no body */
-    bool entry;
+    bool prefix;                /* of target; else the whole of it */
+    enum body_kind body;
 } rules[] = {
-    {"GET",    "/api/",                              true,  NULL,          false},
-    {"DELETE", "/api/v1/orders",                     true,  NULL,          false},
-    {"DELETE", "/api/v3/orders",                     true,  NULL,          false},
-    {"DELETE", "/api/v1/stopOrders",                 true,  NULL,          false},
-    {"POST",   "/api/v1/bullet-private",             false, NULL,          false},
-    {"POST",   "/api/v1/orders",                     false, body_reduces,  false},
-    {"POST",   "/api/v2/position/changeMarginMode",  false, body_isolates, false},
-    {"POST",   "/api/v2/position/switchPositionMode",false, body_one_way,  false},
-    {"POST",   ENTRY_TARGET,                         false, NULL,          true},
+    {"GET",    "/api/",                  true,  BODY_NONE},
+    {"DELETE", "/api/v1/orders",         true,  BODY_NONE},
+    {"DELETE", "/api/v3/orders",         true,  BODY_NONE},
+    {"DELETE", "/api/v1/stopOrders",     true,  BODY_NONE},
+    {"POST",   "/api/v1/bullet-private", false, BODY_NONE},
+    {"POST",   REDUCE_TARGET,            false, BODY_REDUCE},
+    {"POST",   ISOLATED_TARGET,          false, BODY_ISOLATED},
+    {"POST",   ONE_WAY_TARGET,           false, BODY_ONE_WAY},
+    {"POST",   ENTRY_TARGET,             false, BODY_ENTRY},
 };
 
 /* ---- the token of an entry ---- */
@@ -58,7 +40,7 @@ static bool equals_ticks(dec_t price, int64_t ticks, dec_t tick)
     return dec_eq(price, dec_mul(dec_int(ticks), tick));
 }
 
-static const char *compare(const struct token *t, const struct entry_request *e, dec_t tick, dec_t multiplier)
+static const char *compare(const struct token *t, const struct body *e, dec_t tick, dec_t multiplier)
 {
     char oid[TOKEN_ID_TEXT];
     dec_t stop = t->side == SIDE_BUY ? e->down_px : e->up_px;
@@ -95,6 +77,8 @@ static const char *usable(const struct policy *p, const struct token *t, const s
         return "OTHER_ACCOUNT: the token is of another mode or account";
     if (memcmp(t->boot_id, p->boot_id, sizeof p->boot_id) != 0)
         return "OTHER_BOOT: the token is of another boot";
+    if (t->config_hash != p->limits.config_hash)
+        return "OTHER_CONFIG: the token was made under another configuration";
     if (PLANTED(approval_after_expiry))
         return NULL;
     if (now->wall_ns >= t->expires_ns || now->boot_ns >= t->expires_boot_ns)
@@ -108,7 +92,7 @@ static const char *usable(const struct policy *p, const struct token *t, const s
 
 /* ---- hard limits, whatever was approved ---- */
 
-static const char *limited(const struct policy *p, const struct entry_request *e, const struct policy_now *now,
+static const char *limited(const struct policy *p, const struct body *e, const struct policy_now *now,
                            dec_t multiplier)
 {
     const struct policy_limits *l = &p->limits;
@@ -165,40 +149,57 @@ static int check_entry(struct policy *p, const struct policy_request *r, const s
         return refuse(why, wrong);
     if (now->public_key == NULL)
         return refuse(why, "NO_KEY: risk's public key is not there");
-    if (r->token == NULL || r->entry == NULL)
+    if (r->token == NULL)
         return refuse(why, "NO_TOKEN: an entry needs an approval");
     if (PLANTED(token_not_checked) && token_decode(r->token, TOKEN_BODY, &t) == ERR_OK)
         return ERR_OK;
     if (token_verify(r->token, r->token_len, now->public_key, &t) < 0)
         return refuse(why, "BAD_TOKEN: not signed by risk");
-    if ((wrong = usable(p, &t, now)) != NULL || (wrong = compare(&t, r->entry, tick, multiplier)) != NULL ||
-        (wrong = limited(p, r->entry, now, multiplier)) != NULL || (wrong = use(p, &t, r)) != NULL)
+    if ((wrong = usable(p, &t, now)) != NULL || (wrong = compare(&t, r->what, tick, multiplier)) != NULL ||
+        (wrong = limited(p, r->what, now, multiplier)) != NULL || (wrong = use(p, &t, r)) != NULL)
         return refuse(why, wrong);
     return ERR_OK;
 }
 
-static bool body_ok(const struct rule *rule, const struct policy_request *r)
+/* ---- limits that change ---- */
+
+static bool looser(int64_t from, int64_t to)
 {
-    if (rule->body == NULL)
-        return r->len == 0;
-    json_t *tree = json_loadb(r->body, r->len, JSON_REJECT_DUPLICATES, NULL);
-    bool ok = json_is_object(tree) && rule->body(tree);
-    json_decref(tree);
-    return ok;
+    return from > 0 && (to <= 0 || to > from);
 }
+
+static bool looser_dec(dec_t from, dec_t to)
+{
+    return dec_sign(from) > 0 && (dec_sign(to) <= 0 || dec_gt(to, from));
+}
+
+int policy_tighten(struct policy *p, const struct policy_limits *to, char why[POLICY_WHY_MAX])
+{
+    const struct policy_limits *l = &p->limits;
+    if (looser(l->max_leverage, to->max_leverage) || looser_dec(l->max_notional, to->max_notional) ||
+        looser_dec(l->collar, to->collar) || looser(l->mark_age_ns, to->mark_age_ns))
+        return refuse(why, "LOOSER: a limit may only become tighter until everything is stopped");
+    p->limits = *to;
+    return ERR_OK;
+}
+
+/* ---- all requests ---- */
 
 int policy_check(struct policy *p, const struct policy_request *r, const struct policy_now *now,
                  char why[POLICY_WHY_MAX])
 {
+    enum body_kind kind = r->what != NULL ? r->what->kind : BODY_NONE;
+    if (r->what != NULL && !body_valid(r->what))
+        return refuse(why, "MALFORMED: no order or setting has such parameters");
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
         const struct rule *rule = &rules[i];
         size_t n = strlen(rule->target);
         if (strcmp(rule->method, r->method) != 0 ||
             (rule->prefix ? strncmp(rule->target, r->target, n) : strcmp(rule->target, r->target)) != 0)
             continue;
-        if (rule->entry)
-            return check_entry(p, r, now, why);
-        return body_ok(rule, r) ? ERR_OK : refuse(why, "NEVER: the body is not allowed for this request");
+        if (rule->body != kind)
+            return refuse(why, "NEVER: the body is not allowed for this request");
+        return kind == BODY_ENTRY ? check_entry(p, r, now, why) : ERR_OK;
     }
     return refuse(why, "NEVER: this request is never signed");
 }

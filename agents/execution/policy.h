@@ -2,8 +2,8 @@
  *
  * What can only reduce risk or read (queries, cancels, reduce-only and closing orders, the isolated and
  * one-way settings) is signed freely.  An entry needs its approval: a token of risk's key, for this account
- * and mode, unexpired by both clocks, of this boot, issued since the signer began, used for no other body,
- * and equal to the order in every parameter.  The hard limits are repeated: size, notional, leverage, and the
+ * and mode, made under the configuration in force, unexpired by both clocks, of this boot, issued since the
+ * signer began, used for no other body, and equal to the order in every parameter.  The hard limits are repeated: size, notional, leverage, and the
  * collar around the price witness's mark.  No entry at all while stopped.  Anything else is refused: there is
  * no code for it.
  *
@@ -12,7 +12,7 @@
 #ifndef AGENTS_EXECUTION_POLICY_H
 #define AGENTS_EXECUTION_POLICY_H
 
-#include "agents/execution/entry.h"
+#include "agents/execution/body.h"
 #include "proto/dec.h"
 #include "proto/token.h"
 
@@ -21,6 +21,7 @@
 
 /* Zero: no such limit. */
 struct policy_limits {
+    uint64_t config_hash;       /* of the configuration; zero is one like any other */
     int64_t max_leverage;
     dec_t max_notional;         /* of one order, quote currency */
     dec_t collar;               /* most distance of the price from the mark, as a fraction of it */
@@ -45,16 +46,16 @@ struct policy {
     void *keep_arg;
 };
 
-/* A request to sign.  token and entry NULL with none; tick and multiplier are the contract's, for entries that no
- * witness checks. */
+/* A request to sign.  token NULL with none; tick and multiplier are the contract's, for entries that no witness
+ * checks. */
 struct policy_request {
     const char *method, *target;
-    const void *body;
+    const struct body *what;    /* NULL: no body */
+    const void *body;           /* as body_write writes it */
     size_t len;
     const uint8_t *token;
     size_t token_len;
     dec_t tick, multiplier;
-    const struct entry_request *entry;      /* what body says */
 };
 
 /* What the price witness says of a contract. */
@@ -73,6 +74,8 @@ struct policy_now {
 
 int policy_check(struct policy *p, const struct policy_request *r, const struct policy_now *now,
                  char why[POLICY_WHY_MAX]);
+/* ERR_REFUSED when one of `to` is looser than the one in force. */
+int policy_tighten(struct policy *p, const struct policy_limits *to, char why[POLICY_WHY_MAX]);
 /* A use found on disk, in the order in which they were kept. */
 void policy_remember(struct policy *p, const struct policy_used *u);
 

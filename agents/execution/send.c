@@ -19,7 +19,7 @@
 #include "proto/tm.h"
 
 #include "agents/execution/answers.h"
-#include "agents/execution/entry.h"
+#include "agents/execution/body.h"
 #include "agents/execution/exec.h"
 #include "agents/execution/signer.h"
 
@@ -57,11 +57,13 @@ int exec_sign(void *arg, const char *method, const char *target, const void *bod
 {
     struct exec *x = arg;
     char why[SIGNER_WHY_MAX] = "";
-    struct policy_request r = {.method = method, .target = target, .body = body, .len = len};
-    struct entry_request e;
-    if (strcmp(target, ENTRY_TARGET) == 0 && entry_read(body, len, &e) == ERR_OK) {
-        struct exec_order *o = books_order(&x->books, e.cl_ord_id);
-        struct symbol *s = exec_symbol(x, e.symbol);
+    struct policy_request r = {.method = method, .target = target};
+    struct body b;
+    if (len > 0 && body_read(target, body, len, &b) == ERR_OK)
+        r.what = &b;
+    if (r.what != NULL && b.kind == BODY_ENTRY) {
+        struct exec_order *o = books_order(&x->books, b.cl_ord_id);
+        struct symbol *s = exec_symbol(x, b.symbol);
         if (o != NULL && s != NULL) {
             r.token = x->tokens[o - x->books.orders];
             r.token_len = TOKEN_SIZE;
@@ -81,47 +83,36 @@ int exec_sign(void *arg, const char *method, const char *target, const void *bod
 
 /* ---- placing ---- */
 
-static void write_entry(struct exec *x, const struct exec_order *o, struct jw *w)
+static void fill_entry(struct exec *x, const struct sub_order *p, struct body *b)
 {
-    const struct trade *t = books_trade(&x->books, o->o.symbol);
-    bool buy = o->o.side == SIDE_BUY;
+    const struct trade *t = books_trade(&x->books, p->symbol);
     dec_t target = x->params.tp2 ? t->p.tp2_px : dec_zero();
-    struct entry_request r = {
-        .side = o->o.side, .leverage = t->p.leverage, .qty = o->o.qty, .price = o->o.price,
-        .up_px = buy ? target : o->o.stop_px, .down_px = buy ? o->o.stop_px : target,
-    };
-    TEXT_COPY(r.cl_ord_id, o->o.cl_ord_id);
-    TEXT_COPY(r.symbol, o->o.symbol);
-    entry_write(&r, w);
+    b->leverage = t->p.leverage;
+    b->price = p->price;
+    b->up_px = p->side == SIDE_BUY ? target : p->stop_px;
+    b->down_px = p->side == SIDE_BUY ? p->stop_px : target;
 }
 
-static void write_reducing(const struct exec_order *o, struct jw *w)
+static void fill_reduce(const struct sub_order *p, struct body *b)
+{
+    if (p->ord_type == ORD_LIMIT)
+        b->price = p->price;
+    else if (p->leg == LEG_STOP || p->leg == LEG_TARGET)    /* a buy closes a short: its stop lies above */
+        *((p->leg == LEG_STOP) == (p->side == SIDE_BUY) ? &b->up_px : &b->down_px) = p->stop_px;
+}
+
+static void write_order(struct exec *x, const struct exec_order *o, struct jw *w)
 {
     const struct sub_order *p = &o->o;
-    bool buy = p->side == SIDE_BUY;
-    jw_open(w, NULL, '{');
-    jw_str(w, "clientOid", p->cl_ord_id);
-    jw_str(w, "symbol", p->symbol);
-    jw_str(w, "side", buy ? "buy" : "sell");
-    jw_str(w, "type", p->ord_type == ORD_LIMIT ? "limit" : "market");
-    jw_str(w, "marginMode", "ISOLATED");
-    if (p->ord_type == ORD_LIMIT) {
-        jw_decs(w, "price", p->price);
-        jw_str(w, "timeInForce", "IOC");
-    }
-    if (p->leg == LEG_STOP || p->leg == LEG_TARGET) {
-        /* A buy closes a short: its stop lies above, its target below. */
-        jw_str(w, "stop", (p->leg == LEG_STOP) == buy ? "up" : "down");
-        jw_decs(w, "stopPrice", p->stop_px);
-        jw_str(w, "stopPriceType", "TP");
-    }
-    if (o->closes_all) {
-        jw_bool(w, "closeOrder", true);
-    } else {
-        jw_int(w, "size", p->qty);
-        jw_bool(w, "reduceOnly", !PLANTED(not_reduce_only));
-    }
-    jw_close(w, '}');
+    struct body b = {.kind = p->leg == LEG_ENTRY ? BODY_ENTRY : BODY_REDUCE, .side = p->side,
+                     .qty = o->closes_all ? 0 : p->qty};
+    TEXT_COPY(b.cl_ord_id, p->cl_ord_id);
+    TEXT_COPY(b.symbol, p->symbol);
+    if (b.kind == BODY_ENTRY)
+        fill_entry(x, p, &b);
+    else
+        fill_reduce(p, &b);
+    body_write(&b, w);
 }
 
 static void refused(struct exec *x, struct exec_order *o, const struct venue_answer *a, enum order_event event)
@@ -234,11 +225,8 @@ static void post(struct agent *a, void *arg)
     FAILPOINT(post);
     jw_init(&w);
     bool entry = o->o.leg == LEG_ENTRY;
-    if (entry)
-        write_entry(x, o, &w);
-    else
-        write_reducing(o, &w);
-    venue_call(x->venue, entry ? VENUE_PRIVATE : VENUE_RESCUE, "POST", entry ? ENTRY_TARGET : "/api/v1/orders",
+    write_order(x, o, &w);
+    venue_call(x->venue, entry ? VENUE_PRIVATE : VENUE_RESCUE, "POST", entry ? ENTRY_TARGET : REDUCE_TARGET,
                w.buf, on_placed, j);
     FAILPOINT(sent);
     jw_fini(&w);

@@ -9,6 +9,7 @@
 #include "proto/text.h"
 #include "proto/tm.h"
 
+#include "agents/execution/body.h"
 #include "agents/execution/exec.h"
 
 #define CLOCK_MOST_MS 1000
@@ -78,18 +79,27 @@ void setup_contracts(struct exec *x)
 
 /* ---- settings, verified before the first entry ---- */
 
+static void set_mode(struct exec *x, const char *target, const struct body *b, venue_done *done, void *arg)
+{
+    struct jw w;
+    jw_init(&w);
+    body_write(b, &w);
+    venue_call(x->venue, VENUE_PRIVATE, "POST", target, w.buf, done, arg);
+    jw_fini(&w);
+}
+
 static void on_margin_mode(void *arg, const struct venue_answer *a)
 {
     struct symbol *s = arg;
     const char *mode = "";
-    char body[96];
     if (a->outcome != VENUE_OK || codec_text(a->data, "marginMode", &mode) < 0)
         return;
     s->isolated = strcmp(mode, "ISOLATED") == 0;
     if (s->isolated)
         return;
-    snprintf(body, sizeof body, "{\"symbol\":\"%s\",\"marginMode\":\"ISOLATED\"}", s->name);
-    venue_call(s->x->venue, VENUE_PRIVATE, "POST", "/api/v2/position/changeMarginMode", body, on_margin_mode, s);
+    struct body b = {.kind = BODY_ISOLATED};
+    TEXT_COPY(b.symbol, s->name);
+    set_mode(s->x, ISOLATED_TARGET, &b, on_margin_mode, s);
 }
 
 static void on_position_mode(void *arg, const struct venue_answer *a)
@@ -102,8 +112,7 @@ static void on_position_mode(void *arg, const struct venue_answer *a)
     if (x->one_way)
         return;
     reads_distrust(x);
-    venue_call(x->venue, VENUE_PRIVATE, "POST", "/api/v2/position/switchPositionMode", "{\"positionMode\":\"0\"}",
-               on_position_mode, x);
+    set_mode(x, ONE_WAY_TARGET, &(struct body){.kind = BODY_ONE_WAY}, on_position_mode, x);
 }
 
 void setup_modes(struct exec *x, bool all)

@@ -13,10 +13,11 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "libagent/apikey.h"
+#include "libagent/clock.h"
 #include "libagent/signkey.h"
 #include "proto/err.h"
 #include "proto/text.h"
@@ -25,21 +26,20 @@
 #include "agents/execution/signlog.h"
 #include "agents/execution/witness.h"
 
-#define BODY_MAX   4096
-#define TARGET_MAX 512
-#define KEYS_DIR   "etc/keys"
+#define TARGET_MAX     512
+#define LEASES_AT_ONCE 64
 
 struct ask {
-    enum { ASK_OPEN, ASK_SIGN, ASK_STOP, ASK_RESUME } what;
+    enum { ASK_OPEN, ASK_CONFIG, ASK_GUARDS, ASK_SIGN, ASK_STOP, ASK_RESUME } what;
     char directory[512], key_file[128], mode[8], rest_url[256];     /* OPEN */
-    struct policy_limits limits;
+    double timer_scale;
     uint32_t uid;
+    struct policy_limits limits;                                    /* OPEN, CONFIG */
     char method[8], target[TARGET_MAX];                             /* SIGN */
     uint8_t token[TOKEN_SIZE];
-    uint32_t token_len, body_len;
-    struct entry_request entry;                                     /* in place of a body */
+    uint32_t token_len;
+    struct body body;
     dec_t tick, multiplier;
-    char body[BODY_MAX];
     struct resume resume;                                           /* RESUME */
     uint8_t signature[RESUME_SIGNATURE];
 };
@@ -54,42 +54,31 @@ struct told {
 /* ---- the child ---- */
 
 struct child {
-    int fd, witness_fd, dir_fd;
+    int fd, witness_fd, lease_fd, dir_fd;
     struct apikey key;
     struct policy policy;
     struct signlog log;
     struct confined confined;
-    uint8_t risk_key[TOKEN_PUBLIC], operator_key[TOKEN_PUBLIC];
-    bool opened, risk_known, operator_known, damaged;
+    struct guards guards;
+    uint8_t operator_key[TOKEN_PUBLIC];
+    bool opened, operator_known, damaged;
+    char silent[GUARDS_WHY_MAX];
     struct witness_told marks[WITNESS_SYMBOLS];
 };
 
-static int64_t clock_ns(clockid_t which)
-{
-    struct timespec t;
-    must(clock_gettime(which, &t) == 0);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static void read_boot_id(uint8_t ret[16])
-{
-    char text[40] = "";
-    FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
-    memset(ret, 0, 16);
-    if (f == NULL)
-        return;
-    if (fscanf(f, "%36s", text) == 1)
-        (void)token_uuid(text, ret);
-    fclose(f);
-}
-
-/* risk makes its key when it starts for the first time, perhaps after us; with both known no file is needed. */
+/* Each agent makes its key when it starts for the first time, perhaps after us; with all known no file is needed. */
 static void read_public(struct child *c)
 {
-    if (c->risk_known)
+    if (guards_known(&c->guards))
         return;
-    c->operator_known = signkey_public(KEYS_DIR, "operator", c->operator_key) == ERR_OK;
-    c->risk_known = signkey_public(KEYS_DIR, "risk", c->risk_key) == ERR_OK;
+    c->operator_known = signkey_public(LEASES_KEYS, "operator", c->operator_key) == ERR_OK;
+    for (enum party p = 0; p < AGENT_COUNT; p++) {
+        struct guard *g = &c->guards.of[p];
+        if (leases_life_ms(p) > 0 && !g->known)
+            g->known = signkey_public(LEASES_KEYS, party_name(p), g->key) == ERR_OK;
+    }
+    if (c->opened && guards_known(&c->guards))
+        confine_end(&c->confined);
 }
 
 static bool keep_use(void *arg, const struct policy_used *u)
@@ -125,9 +114,13 @@ static void open_keys(struct child *c, const struct ask *a, struct told *t)
     (void)sodium_mlock(&c->key, sizeof c->key);     /* never swapped out, nor in a core dump; no more than that */
     if ((t->err = apikey_read(a->key_file, &c->key, t->why)) < 0)
         return;
+    c->guards.mode = c->policy.mode;
+    c->guards.scale = a->timer_scale > 0 && a->timer_scale < 1 ? a->timer_scale : 1;
+    memcpy(c->guards.account, c->policy.account, sizeof c->guards.account);
+    memcpy(c->guards.boot_id, c->policy.boot_id, sizeof c->guards.boot_id);
     read_public(c);
-    if (a->uid != 0 && !c->risk_known) {    /* what is not read now, the other user may not read */
-        snprintf(t->why, sizeof t->why, "waiting for risk's public key, " KEYS_DIR "/risk.sign.pub");
+    if (a->uid != 0 && !guards_known(&c->guards)) {     /* what is not read now, the other user may not read */
+        snprintf(t->why, sizeof t->why, "waiting for the public keys of risk, data, orchestrator, audit in " LEASES_KEYS);
         t->err = ERR_NOT_FOUND;
         return;
     }
@@ -146,7 +139,7 @@ static void open_keys(struct child *c, const struct ask *a, struct told *t)
         return;
     }
     c->opened = true;
-    if (c->risk_known)
+    if (guards_known(&c->guards))
         confine_end(&c->confined);
 }
 
@@ -156,13 +149,17 @@ static const char *stopped(struct child *c)
 {
     enum latch l = latch(c);
     if (l == LATCH_SET)
-        return signlog_stop(&c->log, clock_ns(CLOCK_REALTIME)) ? "LATCH: the STOP file is there"
-                                                                : "LATCH: the STOP file is there; not written down";
+        return signlog_stop(&c->log, wall_ns()) ? "LATCH: the STOP file is there"
+                                                : "LATCH: the STOP file is there; not written down";
     if (l == LATCH_UNKNOWN)
         return "LATCH: whether the STOP file is there cannot be told";
     if (c->damaged)
         return "DAMAGED: the signer's log is damaged";
-    return signlog_stopped(&c->log) ? "STOPPED: until the operator resumes" : NULL;
+    if (signlog_stopped(&c->log))
+        return "STOPPED: until the operator resumes";
+    if (guards_state(&c->guards, boot_ns(), c->silent) != GUARDS_FINE)
+        return c->silent;
+    return guards_trading(&c->guards) ? NULL : "NOT_TRADING: by the orchestrator's lease";
 }
 
 static const struct policy_mark *mark_of(const struct child *c, const char *symbol)
@@ -177,24 +174,18 @@ static void sign(struct child *c, struct ask *a, struct told *t)
 {
     char why[POLICY_WHY_MAX] = "";
     struct jw w;
-    bool entry = strcmp(a->target, ENTRY_TARGET) == 0;
+    bool entry = a->body.kind == BODY_ENTRY;
     jw_init(&w);
-    if (entry) {
-        a->entry.cl_ord_id[sizeof a->entry.cl_ord_id - 1] = a->entry.symbol[sizeof a->entry.symbol - 1] = '\0';
-        entry_write(&a->entry, &w);
-        read_public(c);
-        if (c->risk_known)
-            confine_end(&c->confined);
-    }
+    body_write(&a->body, &w);
     const struct policy_request r = {
-        .method = a->method, .target = a->target, .body = entry ? w.buf : a->body, .len = entry ? w.len : a->body_len,
+        .method = a->method, .target = a->target, .what = &a->body, .body = w.buf, .len = w.len,
         .token = a->token_len > 0 ? a->token : NULL, .token_len = a->token_len, .tick = a->tick,
-        .multiplier = a->multiplier, .entry = entry ? &a->entry : NULL,
+        .multiplier = a->multiplier,
     };
+    const struct guard *risk = &c->guards.of[AGENT_RISK];
     const struct policy_now now = {
-        .wall_ns = clock_ns(CLOCK_REALTIME), .boot_ns = clock_ns(CLOCK_BOOTTIME),
-        .public_key = c->risk_known ? c->risk_key : NULL, .mark = entry ? mark_of(c, a->entry.symbol) : NULL,
-        .stopped = entry ? stopped(c) : NULL,
+        .wall_ns = wall_ns(), .boot_ns = boot_ns(), .public_key = risk->known ? risk->key : NULL,
+        .mark = entry ? mark_of(c, a->body.symbol) : NULL, .stopped = entry ? stopped(c) : NULL,
     };
     t->err = policy_check(&c->policy, &r, &now, why);
     TEXT_COPY(t->why, why);
@@ -203,9 +194,19 @@ static void sign(struct child *c, struct ask *a, struct told *t)
     jw_fini(&w);
 }
 
+static void configure(struct child *c, const struct ask *a, struct told *t)
+{
+    char why[POLICY_WHY_MAX] = "";
+    if (signlog_stopped(&c->log))
+        c->policy.limits = a->limits;
+    else
+        t->err = policy_tighten(&c->policy, &a->limits, why);
+    TEXT_COPY(t->why, why);
+}
+
 static void stop(struct child *c, struct told *t)
 {
-    t->err = signlog_stop(&c->log, clock_ns(CLOCK_REALTIME)) ? ERR_OK : ERR_IO;
+    t->err = signlog_stop(&c->log, wall_ns()) ? ERR_OK : ERR_IO;
     if (t->err < 0)
         snprintf(t->why, sizeof t->why, "%s cannot be written; no entry is signed any more", SIGNER_LOG);
 }
@@ -241,6 +242,20 @@ static bool hear_witness(struct child *c)
     return n < 0;
 }
 
+static void hear_leases(struct child *c)
+{
+    struct lease l;
+    for (int i = 0; i < LEASES_AT_ONCE; i++) {
+        ssize_t n = recv(c->lease_fd, &l, sizeof l, MSG_DONTWAIT | MSG_TRUNC);
+        if (n < 0)
+            return;
+        if (n != (ssize_t)sizeof l || !c->opened)
+            continue;
+        read_public(c);
+        guards_hear(&c->guards, &l, boot_ns());
+    }
+}
+
 static bool answer(struct child *c)
 {
     static struct ask a;
@@ -248,8 +263,10 @@ static bool answer(struct child *c)
     ssize_t n = recv(c->fd, &a, sizeof a, 0);
     if (n < 0 && errno == EINTR)
         return true;
-    if (n != (ssize_t)sizeof a || a.body_len > BODY_MAX || a.token_len > TOKEN_SIZE)
+    if (n != (ssize_t)sizeof a || a.token_len > TOKEN_SIZE)
         return false;
+    a.method[sizeof a.method - 1] = a.target[sizeof a.target - 1] = '\0';
+    a.body.symbol[sizeof a.body.symbol - 1] = '\0';
     memset(&t, 0, sizeof t);
     if (a.what == ASK_OPEN)
         open_keys(c, &a, &t);
@@ -259,24 +276,32 @@ static bool answer(struct child *c)
         sign(c, &a, &t);
     else if (a.what == ASK_STOP)
         stop(c, &t);
+    else if (a.what == ASK_CONFIG)
+        configure(c, &a, &t);
+    else if (a.what == ASK_GUARDS)
+        t.n = (int32_t)guards_state(&c->guards, boot_ns(), t.why);
     else
         resume(c, &a, &t);
     t.confined = c->confined;
     return send(c->fd, &t, sizeof t, MSG_NOSIGNAL) == (ssize_t)sizeof t;
 }
 
-_Noreturn static void child(int fd, int witness_fd)
+_Noreturn static void child(int fd, int witness_fd, int lease_fd)
 {
     static struct child c;
-    const int keep[] = {fd, witness_fd};
-    c = (struct child){.fd = fd, .witness_fd = witness_fd, .dir_fd = -1};
-    confine_begin(keep, 2, &c.confined);
-    c.policy.since_ns = clock_ns(CLOCK_REALTIME);
-    read_boot_id(c.policy.boot_id);
+    const int keep[] = {fd, witness_fd, lease_fd};
+    c = (struct child){.fd = fd, .witness_fd = witness_fd, .lease_fd = lease_fd, .dir_fd = -1};
+    confine_begin(keep, 3, &c.confined);
+    c.policy.since_ns = wall_ns();
+    c.guards.since_ns = boot_ns();
+    boot_id(c.policy.boot_id);
     for (;;) {
-        struct pollfd p[] = {{.fd = fd, .events = POLLIN}, {.fd = c.witness_fd, .events = POLLIN}};
-        if (poll(p, 2, -1) < 0 && errno != EINTR)
+        struct pollfd p[] = {{.fd = fd, .events = POLLIN}, {.fd = c.witness_fd, .events = POLLIN},
+                             {.fd = lease_fd, .events = POLLIN}};
+        if (poll(p, 3, -1) < 0 && errno != EINTR)
             break;
+        if (p[2].revents != 0)
+            hear_leases(&c);
         if (p[1].revents != 0 && !hear_witness(&c))
             c.witness_fd = -1;          /* poll leaves it out; its marks grow old */
         if (p[0].revents != 0 && !answer(&c))
@@ -288,9 +313,10 @@ _Noreturn static void child(int fd, int witness_fd)
 
 /* ---- the parent ---- */
 
-static int pair_fd = -1;
+static int pair_fd = -1, unbound_fd = -1;
 static struct policy_limits setup_limits;
 static uint32_t setup_uid;
+static double setup_scale;
 static struct confined confined;
 
 int signer_fork(void)
@@ -303,7 +329,9 @@ int signer_fork_beside(int witness_fd)
 {
     int fds[2];
     pid_t parent = getpid();
-    if (sodium_init() < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0)
+    /* The child may make no socket: this one gets its name when the instance is known. */
+    int lease_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (sodium_init() < 0 || lease_fd < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0)
         return ERR_DOWN;
     pid_t pid = fork();
     if (pid < 0)
@@ -314,11 +342,12 @@ int signer_fork_beside(int witness_fd)
             _exit(0);
         signal(SIGTERM, SIG_IGN);       /* it goes with its parent, not before */
         signal(SIGINT, SIG_IGN);
-        child(fds[1], witness_fd);
+        child(fds[1], witness_fd, lease_fd);
     }
     close(fds[1]);
     close(witness_fd);
     pair_fd = fds[0];
+    unbound_fd = lease_fd;
     return ERR_OK;
 }
 
@@ -351,10 +380,27 @@ static int round_trip(const struct ask *a, struct told *t, char *why)
     return t->err;
 }
 
-void signer_setup(const struct policy_limits *limits, uint32_t uid)
+void signer_setup(const struct policy_limits *limits, uint32_t uid, double timer_scale)
 {
     setup_limits = *limits;
     setup_uid = uid;
+    setup_scale = timer_scale;
+}
+
+/* From here on the child alone has it. */
+static int bind_leases(char *why)
+{
+    const struct sockaddr_un at = {.sun_family = AF_UNIX, .sun_path = LEASES_SOCKET};
+    if (unbound_fd < 0)
+        return ERR_OK;
+    (void)unlink(at.sun_path);
+    if (bind(unbound_fd, (const struct sockaddr *)&at, sizeof at) != 0) {
+        snprintf(why, SIGNER_WHY_MAX, "%s: %s", at.sun_path, strerror(errno));
+        return ERR_IO;
+    }
+    close(unbound_fd);
+    unbound_fd = -1;
+    return ERR_OK;
 }
 
 struct confined signer_confined(void)
@@ -375,12 +421,34 @@ int signer_open(const char *key_file, const char *mode, const char *rest_url, ch
     a.what = ASK_OPEN;
     if (getcwd(a.directory, sizeof a.directory) == NULL)
         return ERR_SIZE;
+    int err = bind_leases(why);
+    if (err < 0)
+        return err;
     TEXT_COPY(a.key_file, key_file);
     TEXT_COPY(a.mode, mode);
     TEXT_COPY(a.rest_url, rest_url);
     a.limits = setup_limits;
     a.uid = setup_uid;
+    a.timer_scale = setup_scale;
     return round_trip(&a, &t, why);
+}
+
+int signer_config(const struct policy_limits *limits, char why[SIGNER_WHY_MAX])
+{
+    static struct ask a;
+    static struct told t;
+    a.what = ASK_CONFIG;
+    a.limits = *limits;
+    return round_trip(&a, &t, why);
+}
+
+int signer_guards(char why[SIGNER_WHY_MAX])
+{
+    static struct ask a;
+    static struct told t;
+    a.what = ASK_GUARDS;
+    int err = round_trip(&a, &t, why);
+    return err < 0 ? err : t.n;
 }
 
 int signer_sign(const struct policy_request *r, char headers[VENUE_HEADERS_MAX][VENUE_HEADER_MAX],
@@ -390,21 +458,14 @@ int signer_sign(const struct policy_request *r, char headers[VENUE_HEADERS_MAX][
     static struct told t;
     memset(&a, 0, sizeof a);
     a.what = ASK_SIGN;
-    bool entry = strcmp(r->target, ENTRY_TARGET) == 0;
-    if (entry && entry_read(r->body, r->len, &a.entry) < 0) {
-        snprintf(why, SIGNER_WHY_MAX, "NOT_ENTRY: the body is not an entry's");
-        return ERR_REFUSED;
-    }
-    if (r->len > BODY_MAX || strlen(r->target) >= TARGET_MAX || r->token_len > TOKEN_SIZE) {
+    if (strlen(r->target) >= TARGET_MAX || r->token_len > TOKEN_SIZE) {
         snprintf(why, SIGNER_WHY_MAX, "the request is too large");
         return ERR_SIZE;
     }
     TEXT_COPY(a.method, r->method);
     TEXT_COPY(a.target, r->target);
-    if (r->len > 0 && !entry) {
-        memcpy(a.body, r->body, r->len);
-        a.body_len = (uint32_t)r->len;
-    }
+    if (r->what != NULL)
+        a.body = *r->what;
     if (r->token != NULL) {
         memcpy(a.token, r->token, r->token_len);
         a.token_len = (uint32_t)r->token_len;

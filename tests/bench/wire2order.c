@@ -23,12 +23,13 @@
 #include <sys/wait.h>
 
 #include "agents/execution/books.h"
-#include "agents/execution/entry.h"
+#include "agents/execution/body.h"
 #include "agents/execution/signer.h"
 #include "libagent/agent.h"
 #include "libagent/core/ta.h"
 #include "libagent/exchange/codec.h"
 #include "libagent/log.h"
+#include "libagent/timers.h"
 #include "libagent/venue.h"
 #include "libagent/wsframe.h"
 #include "proto/err.h"
@@ -37,6 +38,7 @@
 #include "proto/token.h"
 #include "proto/uuid.h"
 
+#include "tests/agents/execution/beats.h"
 #include "tests/bench/bench.h"
 
 #define SYMBOL      "XBTUSDTM"
@@ -249,8 +251,10 @@ static int sign_request(void *arg, const char *method, const char *target, const
                         char headers[VENUE_HEADERS_MAX][VENUE_HEADER_MAX])
 {
     char why[SIGNER_WHY_MAX] = "";
+    struct body b;
+    must(body_read(target, body, len, &b) == ERR_OK);
     const struct policy_request r = {
-        .method = method, .target = target, .body = body, .len = len, .token = approved.token,
+        .method = method, .target = target, .what = &b, .token = approved.token,
         .token_len = TOKEN_SIZE, .tick = dec_scaled(1, -1), .multiplier = dec_scaled(1, -3),
     };
     int n = signer_sign(&r, headers, why);
@@ -273,8 +277,8 @@ static void on_placed(void *arg, const struct venue_answer *v)
 static void post(struct agent *a, void *arg)
 {
     struct jw w;
-    struct entry_request r = {
-        .side = approved.side, .leverage = approved.leverage, .qty = approved.qty, .price = approved.price,
+    struct body r = {
+        .kind = BODY_ENTRY, .side = approved.side, .leverage = approved.leverage, .qty = approved.qty, .price = approved.price,
         .up_px = approved.tp2_px, .down_px = approved.stop_px,
     };
     (void)arg;
@@ -283,7 +287,7 @@ static void post(struct agent *a, void *arg)
     TEXT_COPY(r.cl_ord_id, approved.cl_ord_id);
     TEXT_COPY(r.symbol, approved.symbol);
     jw_init(&w);
-    entry_write(&r, &w);
+    body_write(&r, &w);
     venue_call(venue, VENUE_PRIVATE, "POST", ENTRY_TARGET, w.buf, on_placed, a);
     jw_fini(&w);
 }
@@ -306,10 +310,20 @@ static void on_approved(struct agent *a, const struct event *e)
     agent_effect(a, post, NULL);
 }
 
+static void on_beat(void *arg)
+{
+    (void)arg;
+    beats_say();
+}
+
 static void start_execution(struct agent *a)
 {
     char why[SIGNER_WHY_MAX] = "";
     const struct config *c = agent_config(a);
+    const struct policy_limits limits = {.config_hash = 1};
+    signer_setup(&limits, 0, 1);
+    beats_open(config_text(c, CFG_mode), config_text(c, CFG_rest_url));
+    (void)loop_timer_new(agent_loop(a), 0, HEARTBEAT_MS, true, on_beat, NULL);
     must(signer_open("etc/keys/paper-account.conf", config_text(c, CFG_mode), config_text(c, CFG_rest_url), why) ==
          ERR_OK);
     open_venue(a, sign_request);
@@ -696,12 +710,9 @@ static void write_text(const char *path, const char *text)
 
 static void make_keys(void)
 {
-    uint8_t public_key[TOKEN_PUBLIC];
-    char hex[2 * TOKEN_PUBLIC + 1], path[600];
-    must(sodium_init() >= 0);
-    crypto_sign_keypair(public_key, secret);
-    snprintf(path, sizeof path, "%s/etc/keys/risk.sign.pub", dir);
-    write_text(path, sodium_bin2hex(hex, sizeof hex, public_key, sizeof public_key));
+    char path[600], why[SIGNKEY_WHY_MAX];
+    snprintf(path, sizeof path, "%s/etc/keys", dir);
+    must(signkey_load(path, "risk", secret, why) == ERR_OK);
     snprintf(path, sizeof path, "%s/etc/keys/paper-account.conf", dir);
     write_text(path, "key = 0123456789abcdef01234567\nsecret = 00000000-0000-0000-0000-000000000000\npassphrase = bench\n");
 }

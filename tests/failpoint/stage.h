@@ -14,7 +14,7 @@
 
 #include "tests/agents/fake_agent.h"
 
-#include "agents/execution/entry.h"
+#include "agents/execution/body.h"
 #include "agents/execution/exec.h"
 #include "agents/execution/signer.h"
 #include "agents/execution/witness.h"
@@ -172,7 +172,7 @@ static inline enum kind kind_of(const char *method, const char *target, const ch
         return KIND_CANCEL;
     if (strcmp(target, ENTRY_TARGET) == 0)
         return KIND_ENTRY;
-    if (strcmp(method, "POST") == 0 && strcmp(target, "/api/v1/orders") == 0)
+    if (strcmp(method, "POST") == 0 && strcmp(target, REDUCE_TARGET) == 0)
         return strstr(body, "\"stop\"") == NULL ? KIND_EXIT
              : strstr(body, "closeOrder") != NULL ? KIND_STOP : KIND_TARGET;
     if (strncmp(target, "/api/v1/orders/", 15) == 0)
@@ -298,8 +298,12 @@ struct loop_watch *loop_watch_fd(struct loop *l, int fd, void (*fn)(void *arg), 
 
 int signer_fd(void) { return -1; }
 int witness_fd(void) { return -1; }
-void signer_setup(const struct policy_limits *limits, uint32_t uid) { (void)limits, (void)uid; }
-struct confined signer_confined(void) { return (struct confined){1, 1, 1, 1, 1}; }
+void signer_setup(const struct policy_limits *limits, uint32_t uid, double timer_scale)
+{
+    (void)limits, (void)uid, (void)timer_scale;
+}
+int signer_guards(char why[SIGNER_WHY_MAX]) { (void)why; return GUARDS_FINE; }
+struct confined signer_confined(void) { return (struct confined){1, 1, 1, 1, 1, 1}; }
 int signer_watch(const char *base_url, const char *const *symbols, size_t n)
 {
     (void)base_url, (void)symbols, (void)n;
@@ -314,28 +318,30 @@ int signer_resume(const struct resume *r, const uint8_t signature[RESUME_SIGNATU
 int signer_open(const char *key_file, const char *mode, const char *rest_url, char why[SIGNER_WHY_MAX])
 {
     (void)key_file, (void)why;
-    st.policy = (struct policy){.mode = TOKEN_PAPER, .since_ns = exchange_now_ns};
+    st.policy = (struct policy){.mode = TOKEN_PAPER, .since_ns = exchange_now_ns, .limits = {.config_hash = 1}};
     memset(st.policy.boot_id, 7, sizeof st.policy.boot_id);
     token_account(mode, rest_url, st.policy.account);
     return ERR_OK;
 }
 
-int signer_sign(const struct policy_request *asked, char headers[VENUE_HEADERS_MAX][VENUE_HEADER_MAX],
+int signer_sign(const struct policy_request *r, char headers[VENUE_HEADERS_MAX][VENUE_HEADER_MAX],
                 char why[SIGNER_WHY_MAX])
 {
     char stamp[24], sign[AUTH_TEXT_MAX], pass[AUTH_TEXT_MAX];
-    struct entry_request e;
-    struct policy_request copy = *asked, *r = &copy;
+    struct policy_request written = *r;
+    struct jw w;
     const struct policy_now now = {.wall_ns = exchange_now_ns, .boot_ns = exchange_now_ns, .public_key = st.public_key};
-    if (strcmp(r->target, ENTRY_TARGET) == 0) {
-        must(entry_read(r->body, r->len, &e) == ERR_OK);
-        r->entry = &e;
-    }
-    int err = st.signer_err < 0 ? st.signer_err : policy_check(&st.policy, r, &now, why);
+    jw_init(&w);
+    if (r->what != NULL)
+        body_write(r->what, &w);
+    written.body = w.buf;
+    written.len = w.len;
+    int err = st.signer_err < 0 ? st.signer_err : policy_check(&st.policy, &written, &now, why);
+    snprintf(stamp, sizeof stamp, "%lld", (long long)(exchange_now_ns / NS_PER_MS));
+    auth_sign(exchange_secret, stamp, r->method, r->target, w.buf, w.len, sign);
+    jw_fini(&w);
     if (err < 0)
         return err;
-    snprintf(stamp, sizeof stamp, "%lld", (long long)(exchange_now_ns / NS_PER_MS));
-    auth_sign(exchange_secret, stamp, r->method, r->target, r->body, r->len, sign);
     auth_passphrase(exchange_secret, exchange_passphrase, pass);
     snprintf(headers[0], VENUE_HEADER_MAX, "KC-API-KEY: %s", exchange_key);
     snprintf(headers[1], VENUE_HEADER_MAX, "KC-API-SIGN: %s", sign);

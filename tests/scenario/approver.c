@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "libagent/agent.h"
+#include "libagent/clock.h"
 #include "libagent/log.h"
 #include "libagent/signkey.h"
 #include "proto/err.h"
@@ -22,6 +22,7 @@
 struct approver {
     const char *symbol, *file;
     uint8_t secret[TOKEN_SECRET], account[16], boot_id[16];
+    uint64_t config_hash;
     struct msg_market_contract contract;
     bool reconciled;
     int64_t said_ns;
@@ -31,7 +32,7 @@ struct approver {
 static int on_init(struct agent *a, char why[CONFIG_WHY_MAX])
 {
     struct approver *p = agent_state(a);
-    char text[40] = "";
+    char hash[20];
     const char *most = getenv("APPROVER_MOST"), *stop = getenv("APPROVER_STOP_BP");
     const char *rest = getenv("APPROVER_REST_BP");
     p->symbol = getenv("APPROVER_SYMBOL") != NULL ? getenv("APPROVER_SYMBOL") : "XBTUSDTM";
@@ -42,9 +43,9 @@ static int on_init(struct agent *a, char why[CONFIG_WHY_MAX])
     if (signkey_load("etc/keys", "risk", p->secret, why) < 0)
         return ERR_CONFIG;
     token_account(config_text(agent_config(a), CFG_mode), config_text(agent_config(a), CFG_rest_url), p->account);
-    FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
-    must(f != NULL && fscanf(f, "%36s", text) == 1 && token_uuid(text, p->boot_id) == ERR_OK);
-    fclose(f);
+    boot_id(p->boot_id);
+    config_hash(agent_config(a), hash);
+    p->config_hash = strtoull(hash, NULL, 16);
     return ERR_OK;
 }
 
@@ -75,16 +76,13 @@ static dec_t price(const struct approver *p, int64_t n)
 static void sign(struct agent *a, struct msg_risk_approved *m, const uint8_t id[16], const uint8_t signal[16])
 {
     struct approver *p = agent_state(a);
-    struct timespec boot;
-    must(clock_gettime(CLOCK_BOOTTIME, &boot) == 0);
     struct token t = {
         .mode = TOKEN_PAPER, .leg = LEG_ENTRY, .side = m->side, .ord_type = ORD_LIMIT, .tif = TOKEN_GTC,
         .key_id = TOKEN_KEY_ID, .max_leverage_x100 = (uint32_t)m->leverage * 100, .qty = m->qty,
         .price_ticks = ticks(p, m->price, DEC_DOWN), .stop_ticks = ticks(p, m->stop_px, DEC_DOWN),
         .floor_ticks = 1, .cap_ticks = INT64_C(1000000000), .max_notional_e6 = INT64_C(1000000000000),
         .counter = (uint64_t)agent_now_ns(a), .issued_ns = m->issued_ns, .expires_ns = m->expires_ns,
-        .expires_boot_ns = (int64_t)boot.tv_sec * NS_PER_S + boot.tv_nsec + (m->expires_ns - m->issued_ns),
-        .config_hash = 1, .limits_version = 1,
+        .expires_boot_ns = boot_ns() + (m->expires_ns - m->issued_ns), .config_hash = p->config_hash, .limits_version = 1,
     };
     memcpy(t.approval_id, id, 16);
     memcpy(t.signal_id, signal, 16);

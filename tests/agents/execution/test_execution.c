@@ -489,6 +489,37 @@ START_TEST(a_cancel_that_got_lost_is_sent_again)
 }
 END_TEST
 
+START_TEST(with_a_guard_lost_no_entry_rests_and_positions_are_protected_and_closed_all_the_same)
+{
+    begin();
+    approve();
+    fake_settle();
+    fv_guards = GUARDS_LAPSED;                  /* late, not lost: what rests, rests */
+    pass(2000);
+    ck_assert_ptr_nonnull(fv_find("entry", 0));
+    ck_assert_ptr_nonnull(fake_degraded(a, "lease", "LEASE"));
+    fv_guards = GUARDS_LOST;
+    pass(2000);
+    ck_assert_ptr_null(fv_find("entry", 0));
+    ck_assert_ptr_nonnull(fake_degraded(a, "lease", "LEASE_LOST"));
+    fv_guards = GUARDS_FINE;
+    pass(2000);
+    ck_assert_ptr_null(fake_degraded(a, "lease", "LEASE"));
+    ck_assert_ptr_null(fake_degraded(a, "lease", "LEASE_LOST"));
+    open_position();
+    fv_guards = GUARDS_LOST;
+    pass(2000);
+    fv_find("stop", 0)->active = false;         /* taken away */
+    pass(8000);
+    ck_assert_int_eq(fv_count("stop"), 1);
+    operator_says(VERB_FLATTEN);
+    pass(500);
+    ck_assert_ptr_nonnull(fv_find("exit", 0));
+    fv_guards = GUARDS_FINE;
+    end();
+}
+END_TEST
+
 /* Domain 6, test 3: execution hears approvals alone, and one that came too late is a rejection. */
 START_TEST(an_approval_that_expired_or_was_changed_places_nothing)
 {
@@ -1510,6 +1541,7 @@ TESTS("execution", a_key_that_may_transfer_enters_nothing_and_protects_all_the_s
       a_partial_fill_is_covered_at_once_and_the_rest_is_cancelled_in_time,
       a_partial_fill_without_its_attached_stop_gets_one, what_is_left_of_an_entry_goes_when_the_position_is_closed,
       a_fill_of_the_entry_after_the_close_is_taken_over_and_closed, a_cancel_that_got_lost_is_sent_again,
+      with_a_guard_lost_no_entry_rests_and_positions_are_protected_and_closed_all_the_same,
       an_approval_that_expired_or_was_changed_places_nothing,
       the_first_target_moves_the_stop_to_break_even_with_fees, paused_the_stop_rises_time_closes_and_flatten_works,
       each_exit_rule_is_on_or_off_by_configuration, a_new_stop_rests_before_the_old_one_goes,

@@ -1,7 +1,7 @@
 #include <sodium.h>
 #include <string.h>
 
-#include "agents/execution/entry.h"
+#include "agents/execution/body.h"
 #include "agents/execution/policy.h"
 #include "proto/err.h"
 #include "proto/text.h"
@@ -13,7 +13,7 @@
 
 static struct policy policy;
 static struct token token;
-static struct entry_request entry;
+static struct body entry;
 static struct policy_mark mark;
 static char why[POLICY_WHY_MAX];
 static const char *stopped;
@@ -26,7 +26,7 @@ static void fresh(void)
     policy = (struct policy){
         .mode = TOKEN_PAPER, .since_ns = NOW - 10 * SECOND,
         .limits = {.max_leverage = 10, .max_notional = dec_lit("0.4"), .collar = dec_lit("0.05"),
-                   .mark_age_ns = 2 * SECOND},
+                   .mark_age_ns = 2 * SECOND, .config_hash = 7},
     };
     mark = (struct policy_mark){.mark = dec_int(100), .tick = dec_lit("0.1"), .multiplier = dec_lit("0.001"),
                                 .max_qty = 100, .max_leverage = 50, .boot_ns = 98 * SECOND};
@@ -37,15 +37,15 @@ static void fresh(void)
         .mode = TOKEN_PAPER, .leg = LEG_ENTRY, .side = SIDE_BUY, .ord_type = ORD_LIMIT, .tif = TOKEN_GTC,
         .key_id = TOKEN_KEY_ID, .max_leverage_x100 = 500, .qty = 4, .price_ticks = 1000, .floor_ticks = 990,
         .cap_ticks = 1010, .stop_ticks = 980, .max_notional_e6 = 400000, .counter = 5, .issued_ns = NOW - SECOND,
-        .expires_ns = NOW + SECOND, .expires_boot_ns = 100 * SECOND,
+        .expires_ns = NOW + SECOND, .expires_boot_ns = 100 * SECOND, .config_hash = 7,
     };
     memset(token.approval_id, 1, 16);
     memset(token.signal_id, 2, 16);
     memcpy(token.account, policy.account, 16);
     memcpy(token.boot_id, policy.boot_id, 16);
     TEXT_COPY(token.symbol, "XBTUSDTM");
-    entry = (struct entry_request){
-        .side = SIDE_BUY, .leverage = 5, .qty = 4, .price = dec_int(100), .up_px = dec_int(104), .down_px = dec_int(98),
+    entry = (struct body){
+        .kind = BODY_ENTRY, .side = SIDE_BUY, .leverage = 5, .qty = 4, .price = dec_int(100), .up_px = dec_int(104), .down_px = dec_int(98),
     };
     token_cl_ord_id(token.approval_id, LEG_ENTRY, 1, entry.cl_ord_id);
     TEXT_COPY(entry.symbol, "XBTUSDTM");
@@ -56,9 +56,9 @@ static int check_bytes(const uint8_t *bytes, size_t len)
 {
     struct jw w;
     jw_init(&w);
-    entry_write(&entry, &w);
-    const struct policy_request r = {"POST", ENTRY_TARGET, w.buf, w.len, bytes, len, dec_lit("0.1"), dec_lit("0.001"),
-                                     &entry};
+    body_write(&entry, &w);
+    const struct policy_request r = {"POST", ENTRY_TARGET, &entry, w.buf, w.len, bytes, len, dec_lit("0.1"),
+                                     dec_lit("0.001")};
     const struct policy_now now = {NOW, 99 * SECOND, public_key, mark.boot_ns != 0 ? &mark : NULL, stopped};
     int err = policy_check(&policy, &r, &now, why);
     jw_fini(&w);
@@ -196,7 +196,7 @@ REFUSES(refuses_another_symbol, TEXT_COPY(entry.symbol, "ETHUSDTM"), "WRONG_SYMB
 REFUSES(refuses_one_tick_more, entry.price = dec_lit("100.1"), "WRONG_PRICE")
 REFUSES(refuses_another_stop, entry.down_px = dec_lit("97.9"), "WRONG_STOP")
 REFUSES(refuses_a_target_on_the_losing_side, entry.up_px = dec_int(99), "WRONG_TARGET")
-REFUSES(refuses_a_negative_target, entry.up_px = dec_int(-1), "WRONG_TARGET")
+REFUSES(refuses_a_negative_target, entry.up_px = dec_int(-1), "MALFORMED")
 REFUSES(refuses_an_entry_without_a_stop, entry.down_px = dec_zero(), "WRONG_STOP")
 REFUSES(refuses_more_leverage, entry.leverage = 6, "WRONG_LEVERAGE")
 REFUSES(refuses_another_order_id, entry.cl_ord_id[31] = '2', "WRONG_ID")
@@ -208,6 +208,7 @@ REFUSES(refuses_a_token_older_than_the_signer, policy.since_ns = NOW, "OLD")
 REFUSES(refuses_another_account, token.account[0] ^= 1, "OTHER_ACCOUNT")
 REFUSES(refuses_another_mode, token.mode = TOKEN_LIVE, "OTHER_ACCOUNT")
 REFUSES(refuses_another_boot, token.boot_id[0] ^= 1, "OTHER_BOOT")
+REFUSES(refuses_another_configuration, policy.limits.config_hash = 8, "OTHER_CONFIG")
 REFUSES(refuses_another_key, public_key[0] ^= 1, "BAD_TOKEN")
 REFUSES(refuses_everything_while_stopped, stopped = "STOPPED: x", "STOPPED")
 REFUSES(refuses_without_a_mark, mark.boot_ns = 0, "NO_WITNESS")
@@ -225,7 +226,7 @@ START_TEST(refuses_an_entry_before_risks_key_is_there_and_without_an_approval)
 {
     const struct policy_now keyless = {.wall_ns = NOW, .boot_ns = 99 * SECOND, .mark = &mark};
     const struct policy_now now = {.wall_ns = NOW, .boot_ns = 99 * SECOND, .mark = &mark, .public_key = public_key};
-    const struct policy_request r = {.method = "POST", .target = ENTRY_TARGET, .body = "{}", .len = 2, .entry = &entry};
+    const struct policy_request r = {.method = "POST", .target = ENTRY_TARGET, .what = &entry};
     fresh();
     ck_assert_int_eq(policy_check(&policy, &r, &keyless, why), ERR_REFUSED);
     ck_assert_int_eq(strncmp(why, "NO_KEY:", 7), 0);
@@ -236,15 +237,15 @@ END_TEST
 
 START_TEST(signs_an_entry_whose_second_target_is_off)
 {
-    struct entry_request got;
+    struct body got;
     struct jw w;
     fresh();
     entry.up_px = dec_zero();
     ck_assert_int_eq(check_entry(), ERR_OK);
     jw_init(&w);
-    entry_write(&entry, &w);
+    body_write(&entry, &w);
     ck_assert_ptr_null(strstr(w.buf, "triggerStopUpPrice"));
-    ck_assert_int_eq(entry_read(w.buf, w.len, &got), ERR_OK);
+    ck_assert_int_eq(body_read(ENTRY_TARGET, w.buf, w.len, &got), ERR_OK);
     ck_assert(dec_eq(got.up_px, dec_zero()) && dec_eq(got.down_px, entry.down_px));
     jw_fini(&w);
 }
@@ -252,9 +253,13 @@ END_TEST
 
 REFUSES(refuses_a_token_of_another_leg, (token.leg = LEG_EXIT, token.counter = 9), "WRONG_KIND")
 
-static int check(const char *method, const char *target, const char *body)
+static int check(const char *method, const char *target, enum body_kind kind)
 {
-    const struct policy_request r = {.method = method, .target = target, .body = body, .len = strlen(body)};
+    struct body b = entry;
+    b.kind = kind;
+    b.leverage = kind == BODY_REDUCE ? 0 : b.leverage;
+    b.up_px = b.down_px = dec_zero();
+    const struct policy_request r = {.method = method, .target = target, .what = kind != BODY_NONE ? &b : NULL};
     const struct policy_now now = {.wall_ns = NOW, .stopped = "STOPPED: x"};   /* an exit needs no more */
     return policy_check(&policy, &r, &now, why);
 }
@@ -262,46 +267,81 @@ static int check(const char *method, const char *target, const char *body)
 START_TEST(signs_what_only_reads_or_reduces_without_a_token)
 {
     fresh();
-    ck_assert_int_eq(check("GET", "/api/v1/positions", ""), ERR_OK);
-    ck_assert_int_eq(check("DELETE", "/api/v1/orders/123", ""), ERR_OK);
-    ck_assert_int_eq(check("POST", "/api/v1/orders", "{\"reduceOnly\":true}"), ERR_OK);
-    ck_assert_int_eq(check("POST", "/api/v1/orders", "{\"closeOrder\":true}"), ERR_OK);
-    ck_assert_int_eq(check("POST", "/api/v2/position/changeMarginMode", "{\"marginMode\":\"ISOLATED\"}"), ERR_OK);
-    ck_assert_int_eq(check("POST", "/api/v2/position/switchPositionMode", "{\"positionMode\":\"0\"}"), ERR_OK);
-    ck_assert_int_eq(check("POST", "/api/v2/position/switchPositionMode", "{\"positionMode\":\"1\"}"), ERR_REFUSED);
+    ck_assert_int_eq(check("GET", "/api/v1/positions", BODY_NONE), ERR_OK);
+    ck_assert_int_eq(check("DELETE", "/api/v1/orders/123", BODY_NONE), ERR_OK);
+    ck_assert_int_eq(check("POST", "/api/v1/bullet-private", BODY_NONE), ERR_OK);
+    ck_assert_int_eq(check("POST", REDUCE_TARGET, BODY_REDUCE), ERR_OK);
+    ck_assert_int_eq(check("POST", ISOLATED_TARGET, BODY_ISOLATED), ERR_OK);
+    ck_assert_int_eq(check("POST", ONE_WAY_TARGET, BODY_ONE_WAY), ERR_OK);
 }
 END_TEST
 
 START_TEST(never_signs_anything_else)
 {
+    static const char *const targets[] = {REDUCE_TARGET, ISOLATED_TARGET, ONE_WAY_TARGET, ENTRY_TARGET};
+    static const enum body_kind kinds[] = {BODY_REDUCE, BODY_ISOLATED, BODY_ONE_WAY, BODY_ENTRY};
     fresh();
-    ck_assert_int_eq(check("POST", "/api/v1/orders", "{\"reduceOnly\":false}"), ERR_REFUSED);
-    ck_assert_int_eq(check("POST", "/api/v1/orders", "{\"reduceOnly\":false,\"reduceOnly\":true}"), ERR_REFUSED);
-    ck_assert_int_eq(check("POST", "/api/v1/orders", "[true]"), ERR_REFUSED);
-    ck_assert_int_eq(check("POST", "/api/v1/orders", ""), ERR_REFUSED);
-    ck_assert_int_eq(check("POST", "/api/v1/orders?x=1", "{\"reduceOnly\":true}"), ERR_REFUSED);
-    ck_assert_int_eq(check("POST", ENTRY_TARGET, "{\"reduceOnly\":true}"), ERR_REFUSED);
-    ck_assert_int_eq(check("POST", "/api/v1/orders/multi", "[]"), ERR_REFUSED);
-    ck_assert_int_eq(check("POST", "/api/v3/transfer-out", "{}"), ERR_REFUSED);
-    ck_assert_int_eq(check("POST", "/api/v2/position/changeMarginMode", "{\"marginMode\":\"CROSS\"}"), ERR_REFUSED);
+    for (int i = 0; i < 4; i++) {
+        ck_assert_int_eq(check("POST", targets[i], BODY_NONE), ERR_REFUSED);
+        for (int k = 0; k < 4; k++)
+            ck_assert_int_eq(check("POST", targets[i], kinds[k]), i == k && i < 3 ? ERR_OK : ERR_REFUSED);
+    }
+    ck_assert_int_eq(check("POST", REDUCE_TARGET "?x=1", BODY_REDUCE), ERR_REFUSED);
+    ck_assert_int_eq(check("POST", REDUCE_TARGET "/multi", BODY_REDUCE), ERR_REFUSED);
+    ck_assert_int_eq(check("POST", "/api/v3/transfer-out", BODY_REDUCE), ERR_REFUSED);
+    ck_assert_int_eq(check("DELETE", "/api/v1/orders/1", BODY_ENTRY), ERR_REFUSED);
+}
+END_TEST
+
+START_TEST(limits_become_tighter_and_nothing_else)
+{
+    const struct policy_limits one = {.config_hash = 1, .max_leverage = 5, .max_notional = dec_int(10),
+                                      .collar = dec_lit("0.05"), .mark_age_ns = SECOND};
+    struct policy_limits to;
+    for (int i = 0; i < 8; i++) {
+        const dec_t more = dec_int(11), none = dec_zero();
+        policy = (struct policy){.limits = one};
+        to = one;
+        to.config_hash = 2;
+        switch (i) {
+        case 0: to.max_leverage = 6; break;
+        case 1: to.max_leverage = 0; break;
+        case 2: to.max_leverage = -1; break;
+        case 3: to.max_notional = more; break;
+        case 4: to.max_notional = none; break;
+        case 5: to.collar = none; break;
+        case 6: to.collar = more; break;
+        case 7: to.mark_age_ns++; break;
+        }
+        ck_assert_int_eq(policy_tighten(&policy, &to, why), ERR_REFUSED);
+        ck_assert_int_eq(strncmp(why, "LOOSER:", 7), 0);
+        ck_assert_uint_eq(policy.limits.config_hash, 1);
+    }
+    to = (struct policy_limits){.config_hash = 2, .max_leverage = 4, .max_notional = dec_int(9),
+                                .collar = dec_lit("0.04"), .mark_age_ns = SECOND - 1};
+    ck_assert_int_eq(policy_tighten(&policy, &to, why), ERR_OK);
+    ck_assert_int_eq(policy.limits.max_leverage, 4);
+    ck_assert_uint_eq(policy.limits.config_hash, 2);
+    policy.limits.max_leverage = 0;             /* none so far: any is tighter */
+    ck_assert_int_eq(policy_tighten(&policy, &to, why), ERR_OK);
 }
 END_TEST
 
 START_TEST(an_entry_body_with_one_byte_changed_does_not_read_back)
 {
-    struct entry_request got;
+    struct body got;
     struct jw w;
     fresh();
     jw_init(&w);
-    entry_write(&entry, &w);
-    ck_assert_int_eq(entry_read(w.buf, w.len, &got), ERR_OK);
-    ck_assert_int_eq(entry_read(w.buf, w.len - 1, &got), ERR_SYNTAX);
+    body_write(&entry, &w);
+    ck_assert_int_eq(body_read(ENTRY_TARGET, w.buf, w.len, &got), ERR_OK);
+    ck_assert_int_eq(body_read(ENTRY_TARGET, w.buf, w.len - 1, &got), ERR_SYNTAX);
     char *type = strstr(w.buf, "limit");
     ck_assert_ptr_nonnull(type);
     type[0] = 'L';
-    ck_assert_int_eq(entry_read(w.buf, w.len, &got), ERR_SYNTAX);
+    ck_assert_int_eq(body_read(ENTRY_TARGET, w.buf, w.len, &got), ERR_SYNTAX);
     jw_fini(&w);
-    ck_assert_int_eq(entry_read("{}", 2, &got), ERR_SYNTAX);
+    ck_assert_int_eq(body_read(ENTRY_TARGET, "{}", 2, &got), ERR_SYNTAX);
 }
 END_TEST
 
@@ -311,7 +351,7 @@ TESTS("execution policy", signs_the_entry_that_was_approved_and_no_other_body_wi
       signs_an_entry_whose_second_target_is_off, refuses_more_leverage, refuses_another_order_id,
       refuses_more_notional_than_allowed, refuses_an_expired_token, refuses_a_token_expired_since_boot,
       refuses_a_token_from_the_future, refuses_a_token_older_than_the_signer, refuses_another_account,
-      refuses_another_mode, refuses_another_boot, refuses_another_key, refuses_everything_while_stopped,
+      refuses_another_mode, refuses_another_boot, refuses_another_key, refuses_another_configuration, refuses_everything_while_stopped,
       refuses_without_a_mark, refuses_on_a_mark_that_is_too_old, refuses_on_a_mark_of_a_later_clock,
       refuses_more_leverage_than_the_hard_limit, refuses_more_leverage_than_the_contract_s,
       refuses_more_lots_than_one_order_may_have, refuses_a_value_above_the_hard_limit,
@@ -320,4 +360,5 @@ TESTS("execution policy", signs_the_entry_that_was_approved_and_no_other_body_wi
       accepts_no_token_with_a_single_bit_changed, accepts_none_of_a_million_mutations, refuses_a_counter_that_does_not_grow, refuses_a_token_of_another_leg,
       refuses_an_entry_before_risks_key_is_there_and_without_an_approval,
       signs_what_only_reads_or_reduces_without_a_token, never_signs_anything_else,
+      limits_become_tighter_and_nothing_else,
       an_entry_body_with_one_byte_changed_does_not_read_back)

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sodium.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -19,6 +20,8 @@
 #include "libagent/signkey.h"
 #include "proto/err.h"
 #include "proto/text.h"
+#include "tests/agents/execution/beats.h"
+#define TEST_TIMEOUT 120
 #include "tests/runner.h"
 
 #define SECOND INT64_C(1000000000)
@@ -28,9 +31,10 @@ static char dir[64], why[SIGNER_WHY_MAX], headers[VENUE_HEADERS_MAX][VENUE_HEADE
 static uint8_t risk_secret[TOKEN_SECRET], operator_secret[TOKEN_SECRET];
 static struct policy_limits limits;
 static struct token token;
-static struct entry_request entry;
+static struct body entry;
 static int told_fd, child_pid;
 static uint64_t counter;
+static enum party silent = AGENT_COUNT;
 
 static int64_t now_ns(clockid_t clock)
 {
@@ -59,7 +63,7 @@ static void begin_signer(uint32_t uid)
     told_fd = fds[0];
     ck_assert_int_eq(signer_fork_beside(fds[1]), ERR_OK);
     child_pid = newest_child();
-    signer_setup(&limits, uid);
+    signer_setup(&limits, uid, 1);
     int err = signer_open(APIKEY_PAPER, "paper", "", why);
     ck_assert_msg(err == ERR_OK, "%s", why);
 }
@@ -89,6 +93,8 @@ static void begin_as(uint32_t uid)
     ck_assert_int_eq(chmod(".", 0711), 0);
     mkdir("etc", 0755);
     mkdir("etc/keys", 0700);
+    mkdir("sock", 0755);
+    beats_open("paper", "");
     ck_assert_int_eq(signkey_load("etc/keys", "risk", risk_secret, text), ERR_OK);
     ck_assert_int_eq(signkey_load("etc/keys", "operator", operator_secret, text), ERR_OK);
     write_text(APIKEY_PAPER, "key = k\nsecret = " SECRET "\npassphrase = p\n");
@@ -100,16 +106,18 @@ static void begin(void) { begin_as(0); }
 static void end(void)
 {
     end_signer();
+    beats_close();
     ck_assert_int_eq(chdir("/"), 0);
     char command[128];
     snprintf(command, sizeof command, "rm -rf %s", dir);
     ck_assert_int_eq(system(command), 0);
 }
 
-/* Buy 4 at 100, approved now. */
+/* Buy 4 at 100, approved now, with all guards there but `silent`. */
 static void approve(void)
 {
     static uint8_t approvals;
+    beats_say_but(silent);
     int64_t now = now_ns(CLOCK_REALTIME);
     token = (struct token){
         .mode = TOKEN_PAPER, .leg = LEG_ENTRY, .side = SIDE_BUY, .ord_type = ORD_LIMIT, .tif = TOKEN_GTC,
@@ -125,8 +133,8 @@ static void approve(void)
     memset(token.signal_id, 2, 16);
     token_account("paper", "", token.account);
     TEXT_COPY(token.symbol, "XBTUSDTM");
-    entry = (struct entry_request){
-        .side = SIDE_BUY, .leverage = 5, .qty = 4, .price = dec_int(100), .up_px = dec_int(104), .down_px = dec_int(98),
+    entry = (struct body){
+        .kind = BODY_ENTRY, .side = SIDE_BUY, .leverage = 5, .qty = 4, .price = dec_int(100), .up_px = dec_int(104), .down_px = dec_int(98),
     };
     token_cl_ord_id(token.approval_id, LEG_ENTRY, 1, entry.cl_ord_id);
     TEXT_COPY(entry.symbol, "XBTUSDTM");
@@ -135,21 +143,16 @@ static void approve(void)
 static int send_entry(void)
 {
     uint8_t bytes[TOKEN_SIZE];
-    struct jw w;
     ck_assert_int_eq(token_sign(&token, risk_secret, bytes), ERR_OK);
-    jw_init(&w);
-    entry_write(&entry, &w);
-    const struct policy_request r = {.method = "POST", .target = ENTRY_TARGET, .body = w.buf, .len = w.len,
-        .token = bytes, .token_len = sizeof bytes, .tick = dec_lit("0.1"), .multiplier = dec_lit("0.001")};
-    int n = signer_sign(&r, headers, why);
-    jw_fini(&w);
-    return n;
+    const struct policy_request r = {.method = "POST", .target = ENTRY_TARGET, .what = &entry, .token = bytes,
+        .token_len = sizeof bytes, .tick = dec_lit("0.1"), .multiplier = dec_lit("0.001")};
+    return signer_sign(&r, headers, why);
 }
 
 static int send_exit(void)
 {
-    const struct policy_request r = {.method = "POST", .target = "/api/v1/orders", .body = "{\"reduceOnly\":true}",
-                                     .len = 19};
+    const struct body b = {.kind = BODY_REDUCE, .cl_ord_id = "ME1", .symbol = "XBTUSDTM", .side = SIDE_SELL};
+    const struct policy_request r = {.method = "POST", .target = REDUCE_TARGET, .what = &b};
     char ignored[SIGNER_WHY_MAX];
     return signer_sign(&r, headers, ignored);
 }
@@ -200,7 +203,7 @@ START_TEST(the_child_is_confined_and_holds_only_its_sockets_its_log_and_its_dire
         ck_assert_msg(strncmp(to, "socket:", 7) == 0 || strcmp(to, dir) == 0 || strstr(to, SIGNER_LOG) != NULL, "%s", to);
     }
     closedir(d);
-    ck_assert_int_eq(n, 2 + 1 + 4);
+    ck_assert_int_eq(n, 2 + 1 + 5);
     end();
 }
 END_TEST
@@ -225,7 +228,7 @@ START_TEST(signs_the_body_that_it_wrote_itself)
     approve();
     ck_assert_int_eq(send_entry(), 5);
     jw_init(&w);
-    entry_write(&entry, &w);
+    body_write(&entry, &w);
     auth_sign(SECRET, strstr(headers[2], ": ") + 2, "POST", ENTRY_TARGET, w.buf, w.len, sign);
     jw_fini(&w);
     ck_assert_str_eq(strstr(headers[1], ": ") + 2, sign);
@@ -395,6 +398,131 @@ START_TEST(only_the_operator_resumes_and_only_after_the_stop)
 }
 END_TEST
 
+/* ---- leases ---- */
+
+/* All but one go on speaking until an entry with a fresh approval is refused, or signed. */
+static void until_entry(enum party but, int wanted)
+{
+    int64_t from = now_ns(CLOCK_MONOTONIC);
+    int got;
+    silent = but;
+    do {
+        approve();
+        got = send_entry();
+        ck_assert_int_eq(send_exit(), 5);
+        nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    } while (got != wanted && now_ns(CLOCK_MONOTONIC) - from < 20 * SECOND);
+    ck_assert_msg(got == wanted, "%d, not %d: %s", got, wanted, why);
+}
+
+/* The life of a lease is good and over soon after, without anybody telling; it comes back with the first beat. */
+static void fall_silent(enum party who)
+{
+    begin();
+    until_entry(AGENT_COUNT, 5);
+    until_entry(who, ERR_REFUSED);
+    printf("leases: %s\n", why);
+    ck_assert_msg(strncmp(why, "LEASE: ", 7) == 0 && strstr(why, party_name(who)) == why + 7, "%s", why);
+    ck_assert(strtod(strstr(why, " for ") + 5, NULL) * 1000 > (double)leases_life_ms(who) - 100);
+    until_entry(AGENT_COUNT, 5);
+    end();
+}
+
+START_TEST(entries_end_when_risk_is_silent) { fall_silent(AGENT_RISK); } END_TEST
+START_TEST(entries_end_when_data_is_silent) { fall_silent(AGENT_DATA); } END_TEST
+START_TEST(entries_end_when_the_orchestrator_is_silent) { fall_silent(AGENT_ORCHESTRATOR); } END_TEST
+
+/* A process of its own that speaks for `who`: stopped, and let go on. */
+static void stop_process(enum party who)
+{
+    int status_;
+    begin();
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;; nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL))
+            leases_say(&beats[who], who == AGENT_ORCHESTRATOR ? LEASE_TRADING : 0, 0);
+    }
+    until_entry(who, 5);
+    ck_assert_int_eq(kill(pid, SIGSTOP), 0);
+    ck_assert_int_eq(waitpid(pid, &status_, WUNTRACED), pid);
+    until_entry(who, ERR_REFUSED);
+    printf("leases: stopped: %s\n", why);
+    ck_assert_msg(strncmp(why, "LEASE: ", 7) == 0 && strstr(why, party_name(who)) == why + 7, "%s", why);
+    ck_assert_int_eq(kill(pid, SIGCONT), 0);
+    until_entry(who, 5);
+    kill(pid, SIGKILL);
+    ck_assert_int_eq(waitpid(pid, &status_, 0), pid);
+    end();
+}
+
+START_TEST(with_risk_stopped_a_valid_token_signs_nothing) { stop_process(AGENT_RISK); } END_TEST
+START_TEST(with_the_orchestrator_stopped_a_valid_token_signs_nothing) { stop_process(AGENT_ORCHESTRATOR); } END_TEST
+
+START_TEST(entries_need_the_orchestrator_to_say_that_it_trades)
+{
+    begin();
+    approve();
+    leases_say(&beats[AGENT_ORCHESTRATOR], 0, 0);
+    ck_assert_int_eq(signer_guards(why), GUARDS_FINE);
+    ck_refused("NOT_TRADING");
+    ck_assert_int_eq(send_exit(), 5);
+    approve();
+    ck_assert_int_eq(send_entry(), 5);
+    end();
+}
+END_TEST
+
+START_TEST(a_guard_whose_key_is_made_later_is_heard_then_and_the_files_close_behind_the_last)
+{
+    begin();
+    end_signer();
+    ck_assert_int_eq(rename("etc/keys/audit.sign.pub", "etc/keys/later"), 0);
+    begin_signer(0);
+    approve();
+    ck_refused("LEASE");
+    ck_assert_ptr_nonnull(strstr(why, "audit has not been heard"));
+    ck_assert_int_eq(signer_guards(why), GUARDS_LAPSED);
+    ck_assert_int_eq(signer_confined().files_closed, 0);
+    ck_assert_int_eq(send_exit(), 5);
+    ck_assert_int_eq(rename("etc/keys/later", "etc/keys/audit.sign.pub"), 0);
+    until_entry(AGENT_COUNT, 5);
+    ck_assert_int_eq(signer_confined().files_closed, 1);
+    end();
+}
+END_TEST
+
+/* ---- configurations ---- */
+
+START_TEST(a_token_of_another_configuration_is_refused_and_limits_only_tighten_until_stopped)
+{
+    struct policy_limits next = {.config_hash = 2, .max_leverage = 5};
+    limits = (struct policy_limits){.config_hash = 1, .max_leverage = 10};
+    begin();
+    approve();
+    ck_refused("OTHER_CONFIG");
+    approve();
+    token.config_hash = 1;
+    ck_assert_int_eq(send_entry(), 5);
+    ck_assert_int_eq(signer_config(&next, why), ERR_OK);
+    approve();
+    token.config_hash = 1;
+    ck_refused("OTHER_CONFIG");
+    ck_assert_int_eq(send_exit(), 5);
+    ck_assert_int_eq(signer_config(&limits, why), ERR_REFUSED);
+    approve();
+    token.config_hash = 2;
+    ck_assert_int_eq(send_entry(), 5);
+    ck_assert_int_eq(signer_stop(why), ERR_OK);
+    ck_assert_int_eq(signer_config(&limits, why), ERR_OK);
+    ck_assert_int_eq(resume(now_ns(CLOCK_REALTIME), "paper"), ERR_OK);
+    approve();
+    token.config_hash = 1;
+    ck_assert_int_eq(send_entry(), 5);
+    end();
+}
+END_TEST
+
 /* ---- what it remembers ---- */
 
 START_TEST(a_token_used_before_a_restart_is_used)
@@ -404,9 +532,10 @@ START_TEST(a_token_used_before_a_restart_is_used)
     approve();
     ck_assert_int_eq(send_entry(), 5);
     const struct token used = token;
-    const struct entry_request was = entry;
+    const struct body was = entry;
     end_signer();
     begin_signer(0);
+    beats_say();
     token = used;                           /* the very bytes */
     entry = was;
     ck_refused("OLD");
@@ -474,7 +603,13 @@ START_TEST(what_cannot_be_written_down_is_not_signed_and_a_stop_holds_all_the_sa
 }
 END_TEST
 
-TESTS("execution signer", what_cannot_be_written_down_is_not_signed_and_a_stop_holds_all_the_same, the_child_is_confined_and_holds_only_its_sockets_its_log_and_its_directory,
+TESTS("execution signer", entries_end_when_risk_is_silent, entries_end_when_data_is_silent,
+      entries_end_when_the_orchestrator_is_silent, with_risk_stopped_a_valid_token_signs_nothing,
+      with_the_orchestrator_stopped_a_valid_token_signs_nothing,
+      entries_need_the_orchestrator_to_say_that_it_trades,
+      a_guard_whose_key_is_made_later_is_heard_then_and_the_files_close_behind_the_last,
+      a_token_of_another_configuration_is_refused_and_limits_only_tighten_until_stopped,
+      what_cannot_be_written_down_is_not_signed_and_a_stop_holds_all_the_same, the_child_is_confined_and_holds_only_its_sockets_its_log_and_its_directory,
       what_was_opened_stays, signs_the_body_that_it_wrote_itself, refuses_what_is_not_what_was_approved,
       repeats_the_hard_limits, an_entry_needs_a_fresh_mark_of_its_symbol_and_an_exit_needs_none,
       the_latch_stops_entries_and_to_remove_it_resumes_nothing, a_latch_that_is_a_directory_or_a_dangling_link_stops,
