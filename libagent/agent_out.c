@@ -8,11 +8,15 @@
  *  O4  effects run after O1 and O2 hold for what was queued before them;
  *  O5  a record is deleted when two snapshots cover it, it is JOURNAL_KEEP_MS old, and everybody who must
  *      apply what it says has said that he did.
- * When the disk is full the turn stays queued, nothing is heard or said, and it is tried again.
+ * When the disk is full the turn stays queued, nothing is heard or said, and it is tried again.  Only the latch of an
+ * emergency does not wait for its turn: it stops entries without the record and without the bus.
  */
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "libagent/latch.h"
 #include "libagent/log.h"
 #include "proto/err.h"
 #include "proto/planted.h"
@@ -112,10 +116,27 @@ static void pack(struct agent *a, struct wbuf *w, const char *id, const char *to
     must(envelope_pack(&env, msg_type, msg, w) == ERR_OK);
 }
 
+/* Whatever becomes of it, the emergency is said all the same. */
+static void set_latch(struct agent *a, const struct msg_emergency_stop *m)
+{
+    char why[sizeof m->cause + sizeof m->text + 4], text[160];
+    snprintf(why, sizeof why, "%s: %s", m->cause, m->text);
+    int err = latch_set(a->name, why);
+    if (err == ERR_OK || err == ERR_DUPLICATE) {
+        agent_degraded_clear(a, "disk", "NO_LATCH");
+        return;
+    }
+    snprintf(text, sizeof text, LATCH_FILE " cannot be made: %s; entries are stopped by this message alone", strerror(errno));
+    log_error("latch.not_set", LOG_S("why", text), LOG_S("action", "the emergency goes on without it"));
+    agent_degraded(a, SEVERITY_CRITICAL, "disk", "NO_LATCH", text);
+}
+
 static void publish(struct agent *a, enum topic topic, const char *suffix, enum msg type, const void *msg,
                     const char *id, const char *correlation, enum priority priority)
 {
     const struct topic_def *def = &topic_defs[topic];
+    if (topic == TOPIC_EMERGENCY_STOP)
+        set_latch(a, msg);
     must(topic_may_publish(topic, a->def->id));
     must((def->kind == TOPIC_KIND_PREFIX) == (suffix != NULL));
     char text[TOPIC_MAX + 1];

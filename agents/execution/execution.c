@@ -1,11 +1,12 @@
 /* execution - life, recovery, questions of others; see exec.h */
-#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "libagent/apikey.h"
+#include "libagent/latch.h"
 #include "libagent/log.h"
 #include "libagent/trade_config.h"
 #include "proto/err.h"
@@ -315,7 +316,7 @@ static void close_trades(struct exec *x, const char *symbol, enum exit_reason re
 
 bool exec_latched(void)
 {
-    return !PLANTED(latch_ignored) && (access(SIGNER_LATCH, F_OK) == 0 || errno != ENOENT);
+    return !PLANTED(latch_ignored) && latch_look(AT_FDCWD) != LATCH_NONE;
 }
 
 /* In the signer too: it lets no entry out until the operator's signature. */

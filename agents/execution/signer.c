@@ -12,12 +12,12 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "libagent/apikey.h"
 #include "libagent/clock.h"
+#include "libagent/latch.h"
 #include "libagent/signkey.h"
 #include "proto/err.h"
 #include "proto/text.h"
@@ -86,15 +86,6 @@ static bool keep_use(void *arg, const struct policy_used *u)
     return signlog_use(arg, u);
 }
 
-/* Only "no such file" means that there is no latch. */
-static enum latch { LATCH_NONE, LATCH_SET, LATCH_UNKNOWN } latch(const struct child *c)
-{
-    struct stat st;
-    if (fstatat(c->dir_fd, SIGNER_LATCH, &st, AT_SYMLINK_NOFOLLOW) == 0)
-        return LATCH_SET;
-    return errno == ENOENT ? LATCH_NONE : LATCH_UNKNOWN;
-}
-
 static void open_keys(struct child *c, const struct ask *a, struct told *t)
 {
     t->err = ERR_WRONG_STATE;
@@ -133,7 +124,7 @@ static void open_keys(struct child *c, const struct ask *a, struct told *t)
         t->err = err;
         return;
     }
-    if (confine_user(a->uid) < 0 || (a->uid != 0 && latch(c) == LATCH_UNKNOWN)) {
+    if (confine_user(a->uid) < 0 || (a->uid != 0 && latch_look(c->dir_fd) == LATCH_UNKNOWN)) {
         snprintf(t->why, sizeof t->why, "signer_uid %u cannot be taken, or may not search the instance's directory", a->uid);
         t->err = ERR_CONFIG;
         return;
@@ -147,7 +138,7 @@ static void open_keys(struct child *c, const struct ask *a, struct told *t)
  * nothing. */
 static const char *stopped(struct child *c)
 {
-    enum latch l = latch(c);
+    enum latch l = latch_look(c->dir_fd);
     if (l == LATCH_SET)
         return signlog_stop(&c->log, wall_ns()) ? "LATCH: the STOP file is there"
                                                 : "LATCH: the STOP file is there; not written down";

@@ -27,7 +27,6 @@
 #define SIGNER_WAIT_MS 2000        /* a slow disk is no reason to end */
 #define SIGNER_WHY_MAX 160
 #define SIGNER_LOG     "journal/signer.log"
-#define SIGNER_LATCH   "STOP"
 
 int signer_fork(void);          /* ERR_DOWN */
 /* The same beside a witness that is there already: its messages (witness.h) arrive on witness_fd, which is taken. */

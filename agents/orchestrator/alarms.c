@@ -1,7 +1,7 @@
 /* alarms - degradations that stop or pause the system when they last; see orchestrator.h
  *
- * A broken invariant of weight CRITICAL, and credentials that the venue does not take, are an emergency; a broken
- * invariant of weight HIGH pauses until the operator resumes.  Who raises one repeats it each second: one that is
+ * A broken invariant of weight CRITICAL, credentials that the venue does not take, and a key that may more than it might
+ * before, are an emergency; a broken invariant of weight HIGH pauses until the operator resumes.  Who raises one repeats it each second: one that is
  * no longer heard is over.  ALARM_MS of it, so that what two messages in flight make look wrong stops nothing.
  */
 #include <stdio.h>
@@ -36,7 +36,8 @@ void orch_on_degraded(struct agent *a, const struct event *e)
     log_debug("health", LOG_S("from", party_name(e->from)), LOG_S("component", m->component),
               LOG_S("code", m->code), LOG_B("cleared", m->cleared));
     bool invariant = strcmp(m->component, "invariant") == 0 && m->severity >= SEVERITY_HIGH;
-    bool credentials = strcmp(m->code, "CREDENTIALS") == 0 && m->severity == SEVERITY_CRITICAL;
+    bool credentials = (strcmp(m->code, "CREDENTIALS") == 0 || strcmp(m->code, "KEY_CHANGED") == 0) &&
+                       m->severity == SEVERITY_CRITICAL;
     struct orch_alarm *s = invariant || credentials ? slot(o, m->code) : NULL;
     if (s == NULL)
         return;
@@ -50,7 +51,7 @@ void orch_on_degraded(struct agent *a, const struct event *e)
     s->critical = m->severity == SEVERITY_CRITICAL;
     TEXT_COPY(s->code, m->code);
     snprintf(s->cause, sizeof s->cause, "%s", invariant ? "INVARIANT" : "CREDENTIALS");
-    snprintf(s->text, sizeof s->text, "%.31s: %.60s", m->code, m->text);
+    snprintf(s->text, sizeof s->text, "%.31s: %.126s", m->code, m->text);
 }
 
 bool orch_alarmed(struct agent *a)

@@ -3,9 +3,12 @@
  * The request is answered after its effect is journalled; a repeated request (same id) gets the same
  * answer and acts once.  What was accepted is said on operator.command, for those who act on it.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "libagent/latch.h"
 #include "libagent/log.h"
 #include "libagent/signkey.h"
 #include "proto/err.h"
@@ -114,8 +117,9 @@ static void change_state(struct agent *a, const struct reply_to *to, const struc
 {
     struct orchestrator *o = agent_state(a);
     char text[160];
-    if (m->verb == VERB_RESUME && o->latch) {
-        answer(a, to, false, "the STOP file is there; remove it first, then resume");
+    int err;
+    if (m->verb == VERB_RESUME && ev != EV_ACKNOWLEDGE && latch_look(AT_FDCWD) != LATCH_NONE) {
+        answer(a, to, false, "the " LATCH_FILE " file is there: an emergency; see `enigma status`");
         return;
     }
     if (m->verb == VERB_RESUME && o->restarting) {
@@ -141,10 +145,17 @@ static void change_state(struct agent *a, const struct reply_to *to, const struc
         answer(a, to, false, text);
         return;
     }
+    if (ev == EV_ACKNOWLEDGE && (err = latch_clear(m->signed_ns)) < 0) {
+        snprintf(text, sizeof text, "the " LATCH_FILE " file stays: %s; remove it, then resume",
+                 err == ERR_WRONG_STATE ? "it was written after this resume was signed" : strerror(errno));
+        answer(a, to, false, text);
+        return;
+    }
     if (ev != EV_ACKNOWLEDGE) { /* it leads to READY and no further: that needs another resume */
         o->kept.commanded = 1;
         o->kept.last_verb = (int32_t)m->verb;
     } else {
+        o->latch = false;
         o->kept.commanded = 1;
         o->kept.last_verb = VERB_STOP;
     }

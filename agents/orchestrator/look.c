@@ -3,14 +3,14 @@
  * Level-triggered: every LOOK_MS it looks at what is (heartbeats, the latch file, the operator's last
  * word) and takes the event of the state machine that follows; nothing depends on having seen an edge.
  */
-#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "libagent/clock.h"
+#include "libagent/latch.h"
 #include "libagent/log.h"
 #include "libagent/timers.h"
 #include "proto/err.h"
@@ -23,7 +23,6 @@
 #define HOLD_MS    3000     /* an agent not ready for so long holds trading */
 #define COME_MS    10000    /* at start-up one that has not come for so long is reported */
 #define HUNG_MS    5000     /* silent for so long while its process lives: killed */
-#define LATCH_FILE "STOP"
 
 /* What somebody must know who looks at no screen. */
 static void tell_people(struct orchestrator *o, enum machine_event ev, enum system_state now, const char *reason)
@@ -67,11 +66,13 @@ void orch_emergency(struct agent *a, const char *cause, const char *text)
     orch_event(a, EV_EMERGENCY, text);
 }
 
-/* Only "no such file" means that there is no latch. */
-static bool latch_is_set(void)
+/* Set by somebody whose word did not come, or by hand. */
+static void stop_for_latch(struct agent *a)
 {
-    struct stat st;
-    return lstat(LATCH_FILE, &st) == 0 || errno != ENOENT;
+    char line[LATCH_TEXT], text[160];
+    latch_text(line);
+    snprintf(text, sizeof text, "the " LATCH_FILE " file is there%s%s", *line ? ": " : "", line);
+    orch_emergency(a, "LATCH", text);
 }
 
 /* An agent that ends again and again: trading pauses until the operator resumes it, at twice as many everything
@@ -176,9 +177,9 @@ void orch_look(void *arg)
     if (o->kept.state == SYS_SHUTDOWN)
         return;                         /* they are meant to end */
 
-    o->latch = latch_is_set();
+    o->latch = latch_look(AT_FDCWD) != LATCH_NONE;
     if (o->latch && o->kept.state != SYS_EMERGENCY_STOP)
-        orch_emergency(a, "MANUAL", "the STOP file is there");
+        stop_for_latch(a);
     o->restarting = check_restarts(a, now);
     o->alarmed = orch_alarmed(a);
     kill_hung(&o->registry, agent_scaled_ms(a, HUNG_MS) * NS_PER_MS, now);

@@ -49,7 +49,7 @@ struct orch_starts {
 };
 
 struct orch_alarm {
-    char code[32], cause[16], text[96];     /* code "": free */
+    char code[32], cause[16], text[160];    /* code "": free */
     bool critical;
     int64_t since_ns, heard_ns;             /* wall */
 };

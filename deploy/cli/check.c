@@ -1,6 +1,7 @@
 /* check - verbs that look at the machine and the files: doctor, config, keys; see cli.h */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 #include "libagent/certs.h"
 #include "libagent/config.h"
+#include "libagent/latch.h"
 #include "proto/enums.h"
 #include "proto/err.h"
 
@@ -82,7 +84,6 @@ static void check_machine(void)
 static void check_instance(const struct cli *c)
 {
     char full[4096], text[4200], why[CERTS_WHY_MAX];
-    struct stat st;
     if (chdir(c->instance) < 0) {
         snprintf(text, sizeof text, "instance %s: %s", c->instance, strerror(errno));
         line("warn", text, "`enigma up` makes one");
@@ -96,8 +97,8 @@ static void check_instance(const struct cli *c)
         line("fail", "its processes live on without their process manager", "`enigma up` starts afresh, `enigma down` ends them");
     if (!cli_running() && access("sock/supervisord.pid", F_OK) == 0)
         line("ok", "sock/supervisord.pid is left over", "harmless: the lock decides");
-    if (lstat("STOP", &st) == 0)
-        line("warn", "the STOP file is there", "remove it, then `enigma resume`");
+    if (latch_look(AT_FDCWD) != LATCH_NONE)
+        line("warn", "the STOP file is there", "an emergency: `enigma resume` ends it, twice leads to TRADING");
     for (int i = 0; i < AGENT_COUNT; i++) {
         zcert_t *cert = NULL;
         if (certs_load(CERTS_DIR, party_name((enum party)i), &cert, why) < 0)

@@ -1,5 +1,4 @@
 /* command - the switches: pause resume stop flatten close emergency restart; see cli.h */
-#include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,6 +6,7 @@
 
 #include "libagent/clock.h"
 #include "libagent/config.h"
+#include "libagent/latch.h"
 #include "libagent/signkey.h"
 #include "proto/err.h"
 #include "proto/resume.h"
@@ -142,13 +142,10 @@ static int sign_resume(struct msg_operator_command *m)
 }
 
 /* Nobody answered: the latch needs nobody.  The signer and execution look at the file by themselves. */
-static void set_latch(void)
+static void set_latch(const char *reason)
 {
-    int fd = open("STOP", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-    bool ok = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    fprintf(stderr, ok ? "enigma emergency: STOP is set: no entry from now on, and execution, when it lives, closes everything; "
+    int err = latch_set("operator", reason);
+    fprintf(stderr, err == ERR_OK || err == ERR_DUPLICATE ? "enigma emergency: STOP is set: no entry from now on, and execution, when it lives, closes everything; "
                          "`enigma-kill` does when it does not\n"
                        : "enigma emergency: STOP cannot be set either; run `enigma-kill`\n");
 }
@@ -185,7 +182,7 @@ int verb_command(struct cli *c, int argc, char **argv)
     if (err < 0) {
         rc = cli_no_answer(argv[0], "the orchestrator", err, why);
         if (m.verb == VERB_EMERGENCY)
-            set_latch();
+            set_latch(m.reason);
     } else if (!answer.accepted) {
         fprintf(stderr, "enigma %s: refused: %s\n", argv[0], answer.text);
         rc = EXIT_REFUSED;

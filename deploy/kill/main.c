@@ -9,7 +9,6 @@
  * written is said and does not hold anything up.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <sodium.h>
@@ -22,6 +21,7 @@
 #include "libagent/apikey.h"
 #include "libagent/clock.h"
 #include "libagent/config.h"
+#include "libagent/latch.h"
 #include "libagent/log.h"
 #include "proto/err.h"
 #include "proto/text.h"
@@ -148,34 +148,16 @@ static int read_config(const struct options *o, struct exchange *e)
     return rc != EXIT_FLAT ? rc : read_key(o, live, &e->key);
 }
 
-/* Made once, on disk; there already: somebody stopped before. */
 static void set_latch(const struct options *o)
 {
-    char text[256], when[32];
-    time_t now = time(NULL);
-    struct tm tm;
-    gmtime_r(&now, &tm);
-    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    int n = snprintf(text, sizeof text, "%s enigma-kill %.200s\n", when, o->reason);
-    int fd = open("STOP", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (fd < 0 && errno == EEXIST) {
+    int err = latch_set("enigma-kill", o->reason);
+    if (err == ERR_OK)
+        printf("latch: STOP is set\n");
+    else if (err == ERR_DUPLICATE)
         printf("latch: STOP was there already\n");
-        return;
-    }
-    if (fd < 0) {
+    else
         fprintf(stderr, "enigma-kill: STOP cannot be made: %s; going on without the latch: agents that are alive may enter again\n",
                 strerror(errno));
-        return;
-    }
-    if (write(fd, text, (size_t)n) != n || fsync(fd) != 0)      /* empty it stops as well */
-        fprintf(stderr, "enigma-kill: STOP: %s\n", strerror(errno));
-    close(fd);
-    int dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir >= 0) {
-        (void)fsync(dir);
-        close(dir);
-    }
-    printf("latch: STOP is set\n");
 }
 
 static int confirm(const struct options *o, const struct exchange *e)

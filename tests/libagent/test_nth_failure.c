@@ -16,6 +16,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -482,9 +483,10 @@ static void nothing(void *arg)
     (void)arg;
 }
 
-static void work_agent(void)
+static struct agent a;
+
+static void start_agent(void)
 {
-    static struct agent a;
     static const struct agent_def def = {.id = AGENT_RISK};
     char why[CONFIG_WHY_MAX] = "";
     a = (struct agent){.def = &def, .name = "risk", .config = config_new(), .now_ns = wall_ns()};
@@ -503,6 +505,12 @@ static void work_agent(void)
         _exit(REFUSED);
     }
     a.timer_sync = loop_timer_new(a.loop, 1000, 0, false, nothing, NULL);
+    a.timer_degraded = loop_timer_new(a.loop, 1000, 0, false, nothing, NULL);
+}
+
+static void work_agent(void)
+{
+    start_agent();
     for (int i = 1; i <= 20; i++) {
         const struct msg_risk_approved m = {.signal_id = "s"};
         agent_publish(&a, TOPIC_RISK_APPROVED, NULL, MSG_RISK_APPROVED, &m, NULL);
@@ -572,9 +580,74 @@ START_TEST(an_agent_ends_with_a_message_or_says_everything)
 }
 END_TEST
 
+/* ---- an emergency: its latch comes first, and holds nothing up ---- */
+
+static void say_emergency(void)
+{
+    static const struct msg_emergency_stop m = {.cause = "DRAWDOWN", .text = "the day's loss"};
+    agent_publish(&a, TOPIC_EMERGENCY_STOP, NULL, MSG_EMERGENCY_STOP, &m, NULL);
+}
+
+static void work_emergency(void)
+{
+    armed = false;
+    start_agent();
+    armed = true;
+    say_emergency();
+    for (int k = 0; k < 3 && a.turn.len > 0; k++)
+        agent_commit(&a);
+    must(a.turn.len == 0);
+    shared->done = 1;
+    armed = false;
+    bus_close(&a.bus);
+    journal_close(&a.journal);
+}
+
+static void before_emergency(void)
+{
+    before_agent();
+    ck_assert(unlink("STOP") == 0 || errno == ENOENT);
+}
+
+static void check_emergency(void)
+{
+    ck_assert_int_eq(access("STOP", F_OK), 0);      /* whatever failed */
+    check_agent();
+}
+
+START_TEST(an_emergency_has_its_latch_whatever_fails_and_is_said_without_one)
+{
+    instance_enter();
+    all_n("stop", work_emergency, check_emergency, before_emergency, CALL_WRITE, ENOSPC, 200);
+    all_n("stop", work_emergency, check_emergency, before_emergency, CALL_SYNC, EIO, 200);
+
+    before_emergency();
+    start_agent();
+    struct rlimit files;
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &files), 0);
+    const struct rlimit none = {0, files.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    say_emergency();
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
+    agent_commit(&a);
+    ck_assert_int_ne(access("STOP", F_OK), 0);
+    ck_assert_uint_eq(agent_last_seq(&a, "emergency.stop"), 1);
+    ck_assert_uint_eq(a.turn.len, 0);
+    ck_assert(a.degraded[0].raised && strcmp(a.degraded[0].msg.code, "NO_LATCH") == 0);
+    ck_assert_ptr_nonnull(strstr(a.degraded[0].msg.text, strerror(EMFILE)));
+    say_emergency();                                /* there is a file to be had again */
+    ck_assert_int_eq(access("STOP", F_OK), 0);
+    ck_assert(!a.degraded[0].raised);
+    agent_commit(&a);
+    bus_close(&a.bus);
+    journal_close(&a.journal);
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = {journal_and_outbox_lose_nothing, queue_and_store_answer_every_call_and_recover,
+    const TTest *const tests[] = {an_emergency_has_its_latch_whatever_fails_and_is_said_without_one,
+                                  journal_and_outbox_lose_nothing, queue_and_store_answer_every_call_and_recover,
                                   an_agent_ends_with_a_message_or_says_everything};
     shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     must(shared != MAP_FAILED);

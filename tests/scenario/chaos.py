@@ -226,7 +226,8 @@ class Chaos:
             reason = "?"
         self.did["emergencies"].append(reason)
         self.until(120, lambda: self.watch.open == 0, "an emergency stop is not flat")
-        self.until(120, lambda: self.i.command("resume").returncode == 0, "resume is refused")
+        for state in "READY", "TRADING":    # the first one ends the emergency and takes STOP away
+            self.until(120, lambda: self.i.command("resume").returncode == 0, "resume to %s is refused" % state)
 
     def go_on(self):
         """All back, trading, new orders at the exchange."""

@@ -99,8 +99,9 @@ def resume():
     """Twice: the acknowledgement leads to READY, and no further."""
     until(BACK_S, "all agents ready again", all_ready)
     until(BACK_S, "an emergency is known", lambda: state() == "EMERGENCY_STOP")
-    os.unlink(INSTANCE + "/STOP")
     until(BACK_S, "the emergency is acknowledged", lambda: enigma("resume")[0] == 0 and state() != "EMERGENCY_STOP")
+    if os.path.lexists(INSTANCE + "/STOP"):
+        raise SystemExit("FAILED: the operator's resume left STOP")
     until(BACK_S, "trading", lambda: state() == "TRADING" or (enigma("resume")[0] == 0 and state() == "TRADING"))
 
 

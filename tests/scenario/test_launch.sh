@@ -53,9 +53,16 @@ grep -q '"state":"TRADING"' "$dir/out" || fail "not TRADING after resume: $(cat 
 touch "$up_dir/STOP"
 stopped() { e status --json | grep -q '"state":"EMERGENCY_STOP"'; }
 wait_until 5 stopped || fail "the STOP file stops nothing"
-expect 6 resume                          # the latch first
-rm "$up_dir/STOP"
 acknowledged() { e resume >/dev/null 2>&1; }
+wait_until 5 acknowledged || fail "the emergency cannot be acknowledged"
+[ ! -e "$up_dir/STOP" ] || fail "the operator's resume leaves STOP"
+expect 0 down
+touch "$up_dir/STOP"                     # before a start
+expect 0 up --detach --speed 1
+wait_until 5 stopped || fail "a STOP file from before the start stops nothing"
+rm "$up_dir/STOP"                        # by hand: the emergency stays
+sleep 0.5
+stopped || fail "without the file the emergency is over"
 wait_until 5 acknowledged || fail "the emergency cannot be acknowledged"
 expect 0 down
 

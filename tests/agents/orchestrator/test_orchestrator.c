@@ -1,4 +1,5 @@
 /* The orchestrator's handlers and its look at what is, behind a skeleton, a clock and a Redis of the test. */
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -389,9 +390,10 @@ START_TEST(the_stop_file_is_an_emergency_and_forbids_to_resume)
     live(0);
     ck_assert_str_eq(state(), "EMERGENCY_STOP");
     const struct msg_emergency_stop *m = fake_heard(a, MSG_EMERGENCY_STOP, 0);
-    ck_assert_str_eq(m->cause, "MANUAL");
+    ck_assert_str_eq(m->cause, "LATCH");
     ck_assert(m->close_positions);
-    ck_assert(!order(VERB_RESUME)->accepted);
+    ck_assert(!order(VERB_RESUME)->accepted);       /* by the file's time it was signed before it */
+    ck_assert_int_eq(access("STOP", F_OK), 0);
     unlink("STOP");
     live(0);
     ck_assert(order(VERB_RESUME)->accepted);
@@ -404,18 +406,95 @@ START_TEST(the_stop_file_is_an_emergency_and_forbids_to_resume)
 }
 END_TEST
 
-static void emergency_by_risk(void)
-{
-    const struct msg_emergency_stop m = {.cause = "DRAWDOWN", .text = "the day's loss", .close_positions = true};
-    fake_tell(a, orch_on_emergency, AGENT_RISK, MSG_EMERGENCY_STOP, &m);
-    ck_assert_str_eq(state(), "EMERGENCY_STOP");
-}
-
 static bool accepted(const struct msg_operator_command *m)
 {
     fake_forget(a);
     fake_tell(a, orch_on_command, AGENT_OPERATOR, MSG_OPERATOR_COMMAND, m);
     return ((const struct msg_operator_reply *)fake_heard(a, MSG_OPERATOR_REPLY, 0))->accepted;
+}
+
+/* Made now, by the test's clock. */
+static void stop_file(const char *line)
+{
+    FILE *f = fopen("STOP", "w");
+    ck_assert_ptr_nonnull(f);
+    fputs(line, f);
+    fclose(f);
+    const struct timespec at = {.tv_sec = a->now_ns / 1000000000, .tv_nsec = a->now_ns % 1000000000};
+    ck_assert_int_eq(utimensat(AT_FDCWD, "STOP", (struct timespec[]){at, at}, 0), 0);
+}
+
+START_TEST(a_signed_resume_takes_the_stop_file_away_and_no_other_does)
+{
+    begin();
+    live(1000);
+    stop_file("2026-01-02T03:04:05Z data WS_DISCONNECTED: \x1b[2Jdown\nnext line\n");
+    live(0);
+    const struct msg_emergency_stop *m = fake_heard(a, MSG_EMERGENCY_STOP, 0);
+    ck_assert_str_eq(m->text, "the STOP file is there: 2026-01-02T03:04:05Z data WS_DISCONNECTED: ?[2Jdown");
+    live(1000);
+    struct msg_operator_command c = signed_command(VERB_RESUME);
+    c.signature[5] ^= 1;
+    ck_assert(!accepted(&c));
+    ck_assert_int_eq(access("STOP", F_OK), 0);
+    c = signed_command(VERB_RESUME);
+    live(1000);
+    stop_file("again");                             /* somebody stops while the operator signs */
+    ck_assert(!accepted(&c));
+    ck_assert_int_eq(access("STOP", F_OK), 0);
+    ck_assert_str_eq(state(), "EMERGENCY_STOP");
+    live(1000);
+    ck_assert(order(VERB_RESUME)->accepted);
+    ck_assert_int_ne(access("STOP", F_OK), 0);
+    ck_assert_str_eq(state(), "READY");
+    stop_file("");
+    ck_assert(!order(VERB_RESUME)->accepted);       /* no resume leads past a new one */
+    live(0);
+    ck_assert_str_eq(state(), "EMERGENCY_STOP");
+    finish();
+}
+END_TEST
+
+START_TEST(a_stop_file_that_cannot_be_removed_is_said_and_nothing_is_resumed)
+{
+    begin();
+    live(1000);
+    ck_assert_int_eq(mkdir("STOP", 0700), 0);
+    const struct timespec at = {.tv_sec = 1};
+    ck_assert_int_eq(utimensat(AT_FDCWD, "STOP", (struct timespec[]){at, at}, 0), 0);
+    live(0);
+    ck_assert_str_eq(state(), "EMERGENCY_STOP");
+    const struct msg_operator_reply *m = order(VERB_RESUME);
+    ck_assert(!m->accepted && strstr(m->text, "remove it") != NULL);
+    ck_assert_int_eq(rmdir("STOP"), 0);
+    live(0);
+    ck_assert(order(VERB_RESUME)->accepted);
+    finish();
+}
+END_TEST
+
+START_TEST(a_key_that_may_more_than_before_is_an_emergency_that_names_what_is_open)
+{
+    begin();
+    live(1000);
+    struct msg_health_degraded m = {.severity = SEVERITY_CRITICAL, .component = "key", .code = "KEY_CHANGED",
+        .text = "the key may \"Transfer\"; make one with General and Futures only; open: XBTUSDTM 4 ETHUSDTM -2"};
+    for (int i = 0; i < 7; i++) {
+        fake_tell(a, orch_on_degraded, AGENT_EXECUTION, MSG_HEALTH_DEGRADED, &m);
+        live(1000);
+    }
+    ck_assert_str_eq(state(), "EMERGENCY_STOP");
+    ck_assert_ptr_nonnull(strstr(told, "open: XBTUSDTM 4 ETHUSDTM -2"));
+    ck_assert_str_eq(((const struct msg_emergency_stop *)fake_heard(a, MSG_EMERGENCY_STOP, 0))->cause, "CREDENTIALS");
+    finish();
+}
+END_TEST
+
+static void emergency_by_risk(void)
+{
+    const struct msg_emergency_stop m = {.cause = "DRAWDOWN", .text = "the day's loss", .close_positions = true};
+    fake_tell(a, orch_on_emergency, AGENT_RISK, MSG_EMERGENCY_STOP, &m);
+    ck_assert_str_eq(state(), "EMERGENCY_STOP");
 }
 
 START_TEST(an_emergency_ends_by_the_operators_signature_of_this_minute_only)
@@ -843,7 +922,10 @@ TESTS("orchestrator", agents_that_wait_for_each_other_lose_the_youngest_question
       a_hold_is_not_released_against_the_operators_pause, resume_is_refused_while_one_is_away, one_symbol_is_paused_only_when_it_is_traded,
       only_the_operator_commands, a_verb_that_the_state_does_not_allow_is_refused_and_not_passed_on,
       stop_leads_to_ready_and_stays_there_over_a_restart, killed_in_trading_it_holds_until_all_are_heard_again,
-      the_stop_file_is_an_emergency_and_forbids_to_resume, an_emergency_outlives_a_kill_and_an_orderly_stop,
+      the_stop_file_is_an_emergency_and_forbids_to_resume,
+      a_signed_resume_takes_the_stop_file_away_and_no_other_does,
+      a_stop_file_that_cannot_be_removed_is_said_and_nothing_is_resumed,
+      a_key_that_may_more_than_before_is_an_emergency_that_names_what_is_open, an_emergency_outlives_a_kill_and_an_orderly_stop,
       an_emergency_ends_by_the_operators_signature_of_this_minute_only,
       a_critical_invariant_that_lasts_is_an_emergency, a_key_that_the_venue_does_not_take_is_an_emergency,
       an_invariant_of_less_weight_pauses_until_the_operator_resumes,
