@@ -213,8 +213,8 @@ static void on_request(struct agent *a, const struct event *e)
 static void on_response(struct agent *a, const struct event *e)
 {
     struct question *q = requests_find(a->requests, e->env->correlation_id);
-    if (q == NULL)
-        return;                 /* answered before, or too late */
+    if (q == NULL || q->to != e->from)
+        return;                 /* answered before, too late, or by somebody who was not asked */
     on_answer *on = (on_answer *)q->on;
     void *arg = q->arg;
     requests_close(a->requests, q);

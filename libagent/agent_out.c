@@ -241,6 +241,7 @@ void agent_request(struct agent *a, enum party to, enum msg type, const void *ms
     q->parcel.body = malloc(w.len);
     must(q->parcel.body != NULL);
     memcpy(q->parcel.body, w.data, w.len);
+    q->to = to;
     q->parcel.len = w.len;
     q->parcel.sent_ns = a->now_ns;
     wbuf_fini(&w);

@@ -32,6 +32,7 @@ void parcel_fini(struct parcel *p);
 
 struct question {
     char id[37];                /* empty: the slot is free */
+    enum party to;              /* who may answer */
     struct parcel parcel;
     int64_t deadline_ns, again_ns;
     void (*on)(void);           /* the caller's function, cast back by it */

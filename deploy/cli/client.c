@@ -27,6 +27,7 @@ struct client {
     bool over;
     /* the question under way */
     char id[37];
+    enum party asked;
     struct wbuf question;
     char topic[TOPIC_MAX + 1];
     enum msg answer_type;
@@ -77,11 +78,12 @@ static void on_frames(void *arg, const char *topic, const uint8_t header[HEADER_
     c->heard = true;
     if (header_decode(header, &h) < 0)
         return;
-    if (envelope_unpack(&parser, body, len, &e) == ERR_OK && msg_by_action(e.action, &type) == ERR_OK) {
-        if (e.type == TYPE_RESPONSE && c->id[0] != '\0' && strcmp(e.correlation_id, c->id) == 0)
-            take_answer(c, type, e.payload);
-        else
+    if (envelope_unpack(&parser, body, len, &e) == ERR_OK && envelope_agrees(&e, &h) == ERR_OK &&
+        msg_by_action(e.action, &type) == ERR_OK) {
+        if (e.type != TYPE_RESPONSE)
             take_message(c, h.sender, type, e.payload);
+        else if (c->id[0] != '\0' && h.sender == c->asked && strcmp(e.correlation_id, c->id) == 0)
+            take_answer(c, type, e.payload);
     }
     envelope_parser_fini(&parser);
 }
@@ -200,6 +202,7 @@ int client_ask(struct client *c, enum party to, enum msg ask, const void *msg, e
     struct mono deadline = mono_after_ms(ms);
     char inbox[TOPIC_MAX + 1];
     uuid_make(c->id);
+    c->asked = to;
     snprintf(inbox, sizeof inbox, "agent.%s.%s", c->name, c->id);
     bus_subscribe(c->bus, BUS_EVENT, inbox);
     snprintf(c->topic, sizeof c->topic, "agent.%s", party_name(to));

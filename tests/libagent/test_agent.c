@@ -154,12 +154,14 @@ static bool on_prepare(void *arg)
     return bus_drain(bus);
 }
 
+static enum party speaker = AGENT_EXECUTION;
+
 static void say(const char *topic, struct envelope env, enum msg type, const void *msg)
 {
-    const struct header h = {.class = DUR_V, .sender = AGENT_EXECUTION, .epoch = 1, .seq = 1, .sent_ns = wall_ns()};
+    const struct header h = {.class = DUR_V, .sender = speaker, .epoch = 1, .seq = 1, .sent_ns = wall_ns()};
     uint8_t raw[HEADER_SIZE];
     struct wbuf w;
-    env.from = AGENT_EXECUTION;
+    env.from = speaker;
     env.timestamp_ms = h.sent_ns / 1000000;
     if (env.id[0] == '\0')
         uuid_make(env.id);
@@ -257,6 +259,9 @@ START_TEST(answers_find_their_questions_in_any_order_and_others_find_none)
     RUN_UNTIL(loop, id_of("one") != NULL && id_of("two") != NULL);
     uuid_make(stranger);
     respond(stranger, "to nobody");
+    speaker = AGENT_DATA;
+    respond(id_of("one"), "by somebody who was not asked");
+    speaker = AGENT_EXECUTION;
     respond(id_of("two"), "second");
     respond(id_of("two"), "again");
     respond(id_of("one"), "first");

@@ -31,12 +31,11 @@ struct answerer {
     uint64_t seq;
 };
 
-static void send_as_orchestrator(struct answerer *w, const char *topic, enum msg_type kind, const char *correlation,
-                                 enum msg type, const void *msg)
+static void send_as(enum party who, struct answerer *w, const char *topic, enum msg_type kind, const char *correlation,
+                    enum msg type, const void *msg)
 {
-    struct header h = {.class = DUR_V, .sender = AGENT_ORCHESTRATOR, .epoch = 1, .seq = ++w->seq, .sent_ns = wall_ns()};
-    struct envelope e = {.from = AGENT_ORCHESTRATOR, .type = kind, .priority = PRIORITY_HIGH,
-                         .timestamp_ms = h.sent_ns / 1000000};
+    struct header h = {.class = DUR_V, .sender = who, .epoch = 1, .seq = ++w->seq, .sent_ns = wall_ns()};
+    struct envelope e = {.from = who, .type = kind, .priority = PRIORITY_HIGH, .timestamp_ms = h.sent_ns / 1000000};
     uint8_t header[HEADER_SIZE];
     struct wbuf body;
     snprintf(e.id, sizeof e.id, "00000000-0000-0000-0000-%012d", (int)w->seq);
@@ -50,8 +49,14 @@ static void send_as_orchestrator(struct answerer *w, const char *topic, enum msg
     wbuf_fini(&body);
 }
 
+static void send_as_orchestrator(struct answerer *w, const char *topic, enum msg_type kind, const char *correlation,
+                                 enum msg type, const void *msg)
+{
+    send_as(AGENT_ORCHESTRATOR, w, topic, kind, correlation, type, msg);
+}
+
 /* close X: silent to the first try; restart: an error; stop: another message than asked for; pause: the answer
- * to another question first. */
+ * to another question first, and one of somebody who was not asked. */
 static void on_question(void *arg, const char *topic, const uint8_t header[HEADER_SIZE], const void *body, size_t len)
 {
     struct answerer *w = arg;
@@ -78,9 +83,11 @@ static void on_question(void *arg, const char *topic, const uint8_t header[HEADE
             send_as_orchestrator(w, inbox, TYPE_RESPONSE, e.id, MSG_ORDERS_GET, &other);
         else if (m.verb != VERB_CLOSE || w->heard > 1) {
             struct msg_operator_reply wrong = {.accepted = false, .text = "to somebody else"};
-            if (m.verb == VERB_PAUSE)
+            if (m.verb == VERB_PAUSE) {
                 send_as_orchestrator(w, inbox, TYPE_RESPONSE, "00000000-0000-0000-0000-00000000beef",
                                      MSG_OPERATOR_REPLY, &wrong);
+                send_as(AGENT_DATA, w, inbox, TYPE_RESPONSE, e.id, MSG_OPERATOR_REPLY, &wrong);
+            }
             send_as_orchestrator(w, inbox, TYPE_RESPONSE, e.id, MSG_OPERATOR_REPLY, &answer);
         }
     }
