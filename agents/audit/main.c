@@ -15,7 +15,6 @@ static const struct route routes[] = {
     {MSG_CONFIG_PROPOSED, audit_on_message},
     {MSG_CONFIG_COMMITTED, audit_on_message},
     {MSG_TASK, audit_on_message},
-    {MSG_AUDIT_ANCHOR, audit_on_message},
     {MSG_SIGNAL_GENERATED, audit_on_message},
     {MSG_LIGHTHOUSE, audit_on_message},
     {MSG_RISK_APPROVED, audit_on_message},

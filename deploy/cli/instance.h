@@ -13,7 +13,7 @@
 
 /* Of what the programs keep in an instance: journals, snapshots, the exchange's state.  Raised with every
  * change of such a shape; an instance of another version is not started. */
-#define INSTANCE_VERSION "1"
+#define INSTANCE_VERSION "2"
 
 struct instance_options {
     bool live, dry_run, dev, fresh_if_changed, detach;
