@@ -19,7 +19,7 @@ static int find(const char *word, size_t len)
     return i;
 }
 
-int key_rights_check(const char *permission, char why[KEY_RIGHTS_WHY_MAX])
+static int check_permission(const char *permission, char why[KEY_RIGHTS_WHY_MAX])
 {
     bool has[HARMLESS_N + 1] = {false};
     for (const char *p = permission;; p++) {
@@ -42,5 +42,21 @@ int key_rights_check(const char *permission, char why[KEY_RIGHTS_WHY_MAX])
         return ERR_OK;
     snprintf(why, KEY_RIGHTS_WHY_MAX, "the key lacks %s; make one with General and Futures",
              has[GENERAL] ? "Futures" : "General");
+    return ERR_PERMISSION;
+}
+
+int key_rights_check(const struct key_rights *k, const struct key_wanted *w, char why[KEY_RIGHTS_WHY_MAX])
+{
+    int err = check_permission(k->permission, why);
+    if (err < 0)
+        return err;
+    if (!w->any_ip && k->ip_list[strspn(k->ip_list, " ,")] == '\0') {
+        snprintf(why, KEY_RIGHTS_WHY_MAX, "the key works from any address; give it an IP list, or set allow_any_ip");
+        return ERR_PERMISSION;
+    }
+    if (*w->sub_account == '\0' || strcmp(w->sub_account, k->sub_name) == 0)
+        return ERR_OK;
+    snprintf(why, KEY_RIGHTS_WHY_MAX, "the key is of %s\"%.24s\", not of sub_account = %.24s",
+             *k->sub_name ? "sub-account " : "the main account ", k->sub_name, w->sub_account);
     return ERR_PERMISSION;
 }

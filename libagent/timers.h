@@ -29,6 +29,7 @@
 #define ANCHOR_SURE_MS          1000    /* heard the others for so long: tells its own anchor */
 #define ANCHOR_KEEP_MS          10000   /* anchors of the others are journalled so often */
 #define ARCHIVE_AFTER           3       /* questions without an answer: every other one goes to the archive */
+#define KEY_CHECK_MS            (600 * 1000)    /* between questions what the API key may do */
 #define SNAPSHOT_RECORDS        10000   /* journal records between snapshots */
 #define STOP_DEADLINE_MS        2000    /* an orderly stop takes no longer */
 #define ANSWERED_KEPT           64      /* answers kept to repeat for repeated requests */

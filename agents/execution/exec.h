@@ -93,6 +93,7 @@ struct reads {
 struct exec {
     struct agent *agent;
     struct venue *venue;
+    struct venue *account_venue;    /* who is asked about the key: venue, or account_url */
     struct venue_stream *stream;
     struct loop_watch *signer_watch;
     struct loop_timer *start_timer, *look_timer, *read_timer, *account_timer;
@@ -169,6 +170,8 @@ void setup_clock(struct exec *x);
 void setup_contracts(struct exec *x);
 void setup_modes(struct exec *x, bool all);                    /* all: also those known to be right */
 void setup_key(struct exec *x);
+/* CRITICAL, and what is open stands in its text: when it lasts, the orchestrator makes it an emergency. */
+void setup_key_refused(struct exec *x, const char *component, const char *code, const char *why);
 void setup_account(void *arg);
 
 /* stream.c */

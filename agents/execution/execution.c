@@ -192,6 +192,19 @@ static void watch_prices(const struct exec *x, const char *url)
         agent_fail(x->agent, "the price witness is gone");
 }
 
+/* The same key at two addresses, where the venue has two. */
+static int open_venues(struct exec *x, struct venue_options *o)
+{
+    const char *account_url = config_text(agent_config(x->agent), CFG_account_url);
+    int err = venue_new(o, &x->venue);
+    x->account_venue = x->venue;
+    if (err < 0 || *account_url == '\0')
+        return err;
+    o->base_url = account_url;
+    o->changed = NULL;
+    return venue_new(o, &x->account_venue);
+}
+
 /* Keys and address may come later than we do: tried until they are there. */
 static void on_start_timer(void *arg)
 {
@@ -212,15 +225,17 @@ static void on_start_timer(void *arg)
         agent_detail(x->agent, why);
         return;
     }
-    const struct venue_options o = {
+    struct venue_options o = {
         .loop = agent_loop(x->agent), .base_url = url, .timeout_ms = config_int(c, CFG_rest_timeout_ms),
         .burst = config_int(c, CFG_rate_burst), .public_rate = config_int(c, CFG_public_rate),
         .private_rate = config_int(c, CFG_private_rate),
         .breaker_ms = config_int(c, CFG_breaker_open_s) * 1000, .sign = exec_sign, .sign_arg = x, .changed = on_breaker,
         .arg = x,
     };
-    if (err < 0 || venue_new(&o, &x->venue) < 0) {
-        agent_fail(x->agent, err < 0 ? why : "the HTTP client could not be made");
+    if (err == ERR_OK)
+        err = open_venues(x, &o);
+    if (err < 0) {
+        agent_fail(x->agent, *why ? why : "the HTTP client could not be made");
         return;
     }
     x->keys_ok = true;
@@ -290,6 +305,8 @@ void execution_fini(struct agent *a)
 {
     struct exec *x = agent_state(a);
     venue_stream_close(&x->stream);
+    if (x->account_venue != x->venue)
+        venue_destroy(&x->account_venue);
     venue_destroy(&x->venue);
     json_decref(x->reads.fills);
 }

@@ -12,6 +12,7 @@
 
 #include "libagent/exchange/codec.h"
 #include "libagent/log.h"
+#include "libagent/timers.h"
 #include "proto/err.h"
 #include "proto/planted.h"
 #include "proto/text.h"
@@ -22,7 +23,6 @@
 
 #define PERIOD_NS     (5 * NS_PER_S)
 #define CLOCK_NS      (60 * NS_PER_S)   /* between looks at the venue's clock */
-#define KEY_NS        (600 * NS_PER_S)  /* between looks at what the key may do */
 #define FILLS_BACK_NS (60 * NS_PER_S)
 #define FILLS_SPAN_NS (6 * NS_PER_DAY)  /* the venue takes 7 days at most */
 #define FILLS_PAGE    100
@@ -132,6 +132,7 @@ static void read_done(struct exec *x)
         r->clean_ns = 0;
         return;
     }
+    agent_degraded_clear(x->agent, "exchange", "CREDENTIALS");
     ask_missing(x);
     r->clean = compare_look(x);
     bool asking = r->looking > 0;   /* decides nothing yet: read again */
@@ -174,7 +175,7 @@ static void on_orders(void *arg, const struct venue_answer *a)
     (void)codec_int(a->data, "totalPage", &pages);
     bool ok = a->outcome == VENUE_OK && json_is_array(items) && pages <= 1;     /* else more rest than can be ours */
     if (answer_proof(a->outcome, a->status, a->code) == PROOF_KEY)
-        agent_degraded(x->agent, SEVERITY_CRITICAL, "exchange", "CREDENTIALS", a->msg);
+        setup_key_refused(x, "exchange", "CREDENTIALS", a->msg);
     for (size_t i = 0; ok && i < json_array_size(items); i++) {
         const json_t *v = json_array_get(items, i);
         const struct exec_order *o = fold_order(x, NULL, v);
@@ -248,7 +249,7 @@ void reads_timer(void *arg)
         if (x->trade_ready)
             setup_modes(x, true);       /* somebody may have changed them at the venue */
     }
-    if (x->key_good && now - x->key_ns >= KEY_NS)
+    if (x->key_good && now - x->key_ns >= agent_scaled_ms(x->agent, KEY_CHECK_MS) * NS_PER_MS)
         setup_key(x);
     if (r->running)
         return;

@@ -175,7 +175,7 @@ static void on_placed(void *arg, const struct venue_answer *a)
         fold_ended(x, o);
         break;
     case PROOF_KEY:
-        agent_degraded(x->agent, SEVERITY_CRITICAL, "exchange", "CREDENTIALS", a->msg);
+        setup_key_refused(x, "exchange", "CREDENTIALS", a->msg);
         refused(x, o, a, EV_REFUSED);
         break;
     case PROOF_FLAT:

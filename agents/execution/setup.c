@@ -133,30 +133,57 @@ void setup_modes(struct exec *x, bool all)
 
 /* ---- the key ---- */
 
-/* Stops and closes go on with any key; entries wait for a good one. */
+void setup_key_refused(struct exec *x, const char *component, const char *code, const char *why)
+{
+    char text[200];
+    size_t n = (size_t)snprintf(text, sizeof text, "%s; open:", why), none = n;
+    for (size_t i = 0; i < x->n_symbols && n < sizeof text; i++)
+        if (x->symbols[i].venue_qty != 0)
+            n += (size_t)snprintf(text + n, sizeof text - n, " %s %lld", x->symbols[i].name,
+                                  (long long)x->symbols[i].venue_qty);
+    if (n == none)
+        snprintf(text + n, sizeof text - n, " nothing");
+    agent_degraded(x->agent, SEVERITY_CRITICAL, component, code, text);
+}
+
+/* Stops and closes go on with any key; entries wait for a good one.  One that was good and is no more is somebody's
+ * doing: KEY_CHANGED ends in an emergency, KEY_RIGHTS of a start does not. */
 static void on_key(void *arg, const struct venue_answer *a)
 {
     struct exec *x = arg;
-    const char *permission = "";
+    const struct config *c = agent_config(x->agent);
+    struct key_rights k = {.permission = "", .ip_list = "", .sub_name = ""};
+    const struct key_wanted w = {
+        .any_ip = strcmp(config_text(c, CFG_mode), "live") != 0 || config_bool(c, CFG_allow_any_ip),
+        .sub_account = config_text(c, CFG_sub_account),
+    };
     char why[KEY_RIGHTS_WHY_MAX] = "";
-    if (a->outcome != VENUE_OK || codec_text(a->data, "permission", &permission) < 0)
+    if (a->outcome != VENUE_OK || codec_text(a->data, "permission", &k.permission) < 0) {
+        if (!x->key_good)
+            agent_degraded(x->agent, SEVERITY_HIGH, "key", "KEY_RIGHTS", "the venue does not say what the key may; no entries");
         return;
+    }
+    (void)codec_text(a->data, "ipWhitelist", &k.ip_list);
+    (void)codec_text(a->data, "subName", &k.sub_name);
     bool was = x->key_good;
-    x->key_good = key_rights_check(permission, why) == ERR_OK;
+    x->key_good = key_rights_check(&k, &w, why) == ERR_OK;
     if (x->key_good) {
         agent_degraded_clear(x->agent, "key", "KEY_RIGHTS");
+        agent_degraded_clear(x->agent, "key", "KEY_CHANGED");
         return;
     }
     log_error("key.refused", LOG_S("why", why), LOG_S("action", "no entries with this key"));
     agent_degraded(x->agent, SEVERITY_CRITICAL, "key", "KEY_RIGHTS", why);
-    if (was)
+    if (was) {
+        setup_key_refused(x, "key", "KEY_CHANGED", why);
         reads_distrust(x);
+    }
 }
 
 void setup_key(struct exec *x)
 {
     x->key_ns = agent_now_ns(x->agent);
-    reads_get(x, "/api/v1/user/api-key", on_key);
+    venue_call(x->account_venue, VENUE_PRIVATE, "GET", "/api/v1/user/api-key", NULL, on_key, x);
 }
 
 /* ---- the account ---- */

@@ -57,10 +57,10 @@ static const char *set(struct apikey *k, const char *name, const char *value)
     char *into = strcmp(name, "key") == 0 ? k->key : strcmp(name, "secret") == 0 ? k->secret
                : strcmp(name, "passphrase") == 0 ? k->passphrase
                : strcmp(name, "permission") == 0 ? k->permission
-               : strcmp(name, "ip") == 0 ? k->ip : NULL;
+               : strcmp(name, "ip") == 0 ? k->ip : strcmp(name, "sub") == 0 ? k->sub : NULL;
     if (into == NULL)
-        return "is no known name (account key secret passphrase permission balance vip ip)";
-    if (*value == '\0' || strlen(value) >= APIKEY_TEXT_MAX)
+        return "is no known name (account key secret passphrase permission balance vip ip sub)";
+    if ((*value == '\0' && into != k->ip) || strlen(value) >= APIKEY_TEXT_MAX)
         return "must have 1 to 79 characters";
     if (into == k->permission && !known_permissions(value))
         return "must be a comma list of General Futures Spot Margin Earn InnerTransfer Transfer";
@@ -98,7 +98,7 @@ static const char *line(struct apikeys *k, int first, char *text, dec_t balance,
     *eq = '\0';
     *ret_name = trim(text);
     char *value = trim(eq + 1);
-    if (strstr("account balance vip permission ip", *ret_name) != NULL)     /* secrets are never shown */
+    if (strstr("account balance vip permission ip sub", *ret_name) != NULL)     /* secrets are never shown */
         *ret_value = value;
     if (strcmp(*ret_name, "account") == 0)
         return begin(k, value, balance);

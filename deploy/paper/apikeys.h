@@ -4,7 +4,8 @@
  *          key, secret, passphrase (required), permission (default General,Futures), balance (USDT,
  *          default the one given), vip (level 0 ... 12 of its rate limits, default 0), ip (comma list of
  *          the addresses that may use the key, default 127.0.0.1, where all clients of the paper
- *          exchange are).  Several entries may name one account.
+ *          exchange are; empty: any), sub (name of the sub-account that it is, default none).  Several
+ *          entries may name one account.
  * Errors:  negative enum err and a text that names file, line, value and mend.
  * Memory:  a value; texts inside.  Threads: one.
  */
@@ -28,7 +29,7 @@ struct apikey {
     dec_t balance;
     int account_no;             /* the engine's, set by the caller */
     int vip;
-    char ip[APIKEY_TEXT_MAX];
+    char ip[APIKEY_TEXT_MAX], sub[APIKEY_TEXT_MAX];
 };
 
 struct apikeys {

@@ -52,7 +52,9 @@ static void api_key(struct rest_call *c)
         jw_str(c->out, "ipWhitelist", c->key->ip);
     jw_int(c->out, "createdAt", c->v->started_ns / NS_PER_MS);
     jw_int(c->out, "uid", 100000000 + c->account);
-    jw_bool(c->out, "isMaster", true);
+    jw_bool(c->out, "isMaster", *c->key->sub == '\0');
+    if (*c->key->sub != '\0')
+        jw_str(c->out, "subName", c->key->sub);
     jw_close(c->out, '}');
 }
 

@@ -89,7 +89,7 @@ void exchange_open(bool remembers_ids)
                                     .oid_ever = remembers_ids, .events = &events};
     must(engine_open(&c, exchange_now_ns, &e, msg) == ERR_OK);
     venue.keys.n = 1;
-    venue.keys.at[0] = (struct apikey){"one", "key", "", "paper#Pass1", "General,Futures", {{{0}}}, 0, 0, ""};
+    venue.keys.at[0] = (struct apikey){"one", "key", "", "paper#Pass1", "General,Futures", {{{0}}}, 0, 0, "", ""};
     strcpy(venue.keys.at[0].secret, exchange_secret);
     venue.keys.at[0].account_no = engine_account(e, "one", dec_int(100000));
     venue_init(&venue, e, 1, "ws://127.0.0.1:1/");

@@ -183,7 +183,7 @@ static inline struct fv_order *fv_by(const char *id, const char *oid)
     return NULL;
 }
 
-static const char *fv_permission = "General,Futures";   /* of our key */
+static const char *fv_permission = "General,Futures", *fv_ip_list, *fv_sub_name;    /* of our key; NULL: not told */
 
 /* Carry it out; false: "not found". */
 static inline bool fv_do(const char *method, const char *target, const char *body, struct jw *w)
@@ -252,6 +252,10 @@ static inline bool fv_do(const char *method, const char *target, const char *bod
     } else if (strcmp(target, "/api/v1/user/api-key") == 0) {
         jw_open(w, NULL, '{');
         jw_str(w, "permission", fv_permission);
+        if (fv_ip_list != NULL)
+            jw_str(w, "ipWhitelist", fv_ip_list);
+        if (fv_sub_name != NULL)
+            jw_str(w, "subName", fv_sub_name);
         jw_close(w, '}');
     } else if (strstr(target, "PositionMode") != NULL) {
         jw_open(w, NULL, '{');

@@ -877,6 +877,25 @@ START_TEST(the_stop_file_alone_closes_everything_while_the_bus_is_dead)
 }
 END_TEST
 
+START_TEST(a_stop_file_that_was_there_before_the_start_lets_nothing_in)
+{
+    begin();
+    crash();
+    ck_assert_int_eq(symlink("/no/such/file", "STOP"), 0);      /* whatever it is */
+    begin_trading();
+    approve();
+    fake_settle();
+    ck_assert_str_eq(said(MSG_ORDER_REJECTED, 0)->reason, "LATCH");
+    ck_assert_int_eq(unlink("STOP"), 0);
+    crash();
+    begin_trading();
+    approve();
+    fake_settle();
+    ck_assert_ptr_null(trade());
+    end();
+}
+END_TEST
+
 /* on_shutdown: what an orderly end does with positions. */
 static void drain_with(const char *policy)
 {
@@ -1119,12 +1138,76 @@ START_TEST(a_key_that_may_transfer_enters_nothing_and_protects_all_the_same)
     open_position();
     ck_assert(x->trade_ready);
     fv_permission = "General,Futures,Transfer";
+    ck_assert_ptr_null(fake_degraded(a, "key", "KEY_CHANGED"));
     pass(11 * 60 * 1000);                                   /* asked again within ten minutes */
     ck_assert(!x->trade_ready && !x->key_good);
     ck_assert_int_eq(trade()->pnl.qty, 4);
+    const struct fake_degradation *d = fake_degraded(a, "key", "KEY_CHANGED");     /* which lasts: an emergency */
+    ck_assert(d != NULL && d->severity == SEVERITY_CRITICAL);
+    ck_assert_msg(strstr(d->text, "\"Transfer\"") != NULL && strstr(d->text, "; open: XBTUSDTM 4") != NULL, "%s", d->text);
     fv_permission = "General,Futures";
     pass(10000);
     ck_assert(x->trade_ready);
+    ck_assert_ptr_null(fake_degraded(a, "key", "KEY_CHANGED"));
+    ck_assert_ptr_null(fake_degraded(a, "key", "KEY_RIGHTS"));
+    end();
+}
+END_TEST
+
+/* Refused from the start it is no emergency: nothing was entered with it. */
+static void begin_with(const char *key, const char *value)
+{
+    begin();
+    crash();
+    fake_config(a, "mode", "live");
+    if (key != NULL)
+        fake_config(a, key, value);
+    begin_trading();
+}
+
+START_TEST(a_live_key_that_works_from_any_address_or_is_of_another_account_enters_nothing)
+{
+    begin_with(NULL, NULL);
+    ck_assert(x->protect_ready && !x->trade_ready);
+    ck_assert_ptr_nonnull(strstr(fake_degraded(a, "key", "KEY_RIGHTS")->text, "allow_any_ip"));
+    ck_assert_ptr_null(fake_degraded(a, "key", "KEY_CHANGED"));
+    fv_ip_list = "192.0.2.10";
+    pass(10000);
+    ck_assert(x->trade_ready);
+    end();
+    fv_ip_list = NULL;
+    begin_with("allow_any_ip", "true");
+    ck_assert(x->trade_ready);
+    end();
+    fv_ip_list = "192.0.2.10";
+    begin_with("sub_account", "small");
+    ck_assert(!x->trade_ready);
+    fv_sub_name = "small";
+    pass(10000);
+    ck_assert(x->trade_ready);
+    end();
+    begin_with("account_url", "http://spot");
+    ck_assert(x->trade_ready);
+    ck_assert_str_eq(fv.options.base_url, "http://spot");
+    end();
+}
+END_TEST
+
+START_TEST(a_venue_that_does_not_say_what_the_key_may_is_traded_on_only_when_it_did_before)
+{
+    begin();
+    fake_fault("GET", "/api/v1/user/api-key", VENUE_REFUSED, 500, "500000", false, 1);
+    pass(11 * 60 * 1000);
+    ck_assert(x->trade_ready);
+    crash();
+    fake_fault("GET", "/api/v1/user/api-key", VENUE_REFUSED, 500, "500000", false, 1000);
+    begin_trading();
+    ck_assert(x->protect_ready && !x->trade_ready);
+    ck_assert_ptr_nonnull(fake_degraded(a, "key", "KEY_RIGHTS"));
+    fv.faults[0].times = 0;
+    pass(10000);
+    ck_assert(x->trade_ready);
+    ck_assert_ptr_null(fake_degraded(a, "key", "KEY_RIGHTS"));
     end();
 }
 END_TEST
@@ -1358,9 +1441,11 @@ START_TEST(a_key_that_is_refused_is_said_with_orders_and_with_lists)
     ck_assert_ptr_nonnull(fake_degraded(a, "exchange", "CREDENTIALS"));
     ck_assert_int_eq(said(MSG_ORDER_REJECTED, 0)->status, STATUS_REJECTED);
     agent_degraded_clear(a, "exchange", "CREDENTIALS");
-    fake_fault("GET", "/api/v1/orders?", VENUE_REFUSED, 401, "400005", false, 1);
+    fake_fault("GET", "/api/v1/orders?", VENUE_REFUSED, 401, "400005", false, 2);
     pass(6000);
-    ck_assert_ptr_nonnull(fake_degraded(a, "exchange", "CREDENTIALS"));
+    ck_assert_ptr_nonnull(strstr(fake_degraded(a, "exchange", "CREDENTIALS")->text, "open: nothing"));
+    pass(10000);                                /* taken again: over */
+    ck_assert_ptr_null(fake_degraded(a, "exchange", "CREDENTIALS"));
     end();
 }
 END_TEST
@@ -1530,6 +1615,9 @@ START_TEST(a_whole_trade_survives_a_crash_at_every_step)
 END_TEST
 
 TESTS("execution", a_key_that_may_transfer_enters_nothing_and_protects_all_the_same,
+      a_live_key_that_works_from_any_address_or_is_of_another_account_enters_nothing,
+      a_venue_that_does_not_say_what_the_key_may_is_traded_on_only_when_it_did_before,
+      a_stop_file_that_was_there_before_the_start_lets_nothing_in,
       volatility_twice_that_of_the_entry_closes_the_position,
       volatility_abstains_while_bars_are_missing_and_asks_for_them, an_entry_that_did_not_leave_is_dead_and_risk_hears_it,
       a_crash_between_intent_and_send_ends_dead_by_proof, an_entry_that_timed_out_but_arrived_is_found_by_its_own_id,

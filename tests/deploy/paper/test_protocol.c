@@ -138,6 +138,12 @@ START_TEST(an_address_that_is_not_listed_is_refused)
     v = get("/api/v1/user/api-key");
     expect_text(v, "data.ipWhitelist", "192.0.2.1,127.0.0.1");
     json_decref(v);
+    strcpy(venue.keys.at[0].ip, "");
+    strcpy(venue.keys.at[0].sub, "small");
+    v = get("/api/v1/user/api-key");
+    ck_assert(json_object_get(json_object_get(v, "data"), "ipWhitelist") == NULL);
+    expect_text(v, "data.subName", "small");
+    json_decref(v);
     tear_down();
 }
 END_TEST

@@ -29,8 +29,8 @@ static inline void set_up(void)
     struct engine *e;
     ck_assert_int_eq(engine_open(&c, wall_ns(), &e, msg), ERR_OK);
     venue.keys.n = 2;
-    venue.keys.at[0] = (struct apikey){"a", "key-a", "", "paper#Pass1", "General,Futures", {{{0}}}, 0, 0, ""};
-    venue.keys.at[1] = (struct apikey){"b", "key-b", "", "paper#Pass1", "General", {{{0}}}, 0, 0, ""};
+    venue.keys.at[0] = (struct apikey){"a", "key-a", "", "paper#Pass1", "General,Futures", {{{0}}}, 0, 0, "", ""};
+    venue.keys.at[1] = (struct apikey){"b", "key-b", "", "paper#Pass1", "General", {{{0}}}, 0, 0, "", ""};
     for (int i = 0; i < 2; i++) {
         strcpy(venue.keys.at[i].secret, secret);
         venue.keys.at[i].account_no = engine_account(e, venue.keys.at[i].account, dec_int(10000));
