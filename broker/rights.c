@@ -4,6 +4,7 @@
 
 #include "proto/envelope.h"
 #include "proto/err.h"
+#include "proto/planted.h"
 #include "proto/topics.h"
 
 #include "broker/rights.h"
@@ -56,7 +57,7 @@ static bool has_right(enum topic topic, const char *text, enum party who)
 {
     if (who == AGENT_OPERATOR)
         return topic == TOPIC_INBOX || strncmp(text, "operator.", 9) == 0;
-    return topic_may_publish(topic, who);
+    return PLANTED(rights_not_asked) || topic_may_publish(topic, who);
 }
 
 enum party rights_sender(const char *name)
@@ -85,7 +86,7 @@ enum verdict rights_judge(const struct publication *p, char *text, enum party *w
     struct header h;
     if (header_decode(p->header, &h) < 0 || h.class != topic_defs[topic].class)
         return VERDICT_HEADER;
-    if (h.sender != *who)
+    if (h.sender != *who && !PLANTED(sender_believed))
         return VERDICT_SENDER;
     if (!has_right(topic, text, *who))
         return VERDICT_RIGHT;

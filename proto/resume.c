@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "proto/err.h"
+#include "proto/planted.h"
 
 #include "proto/resume.h"
 
@@ -34,5 +35,7 @@ int resume_verify(const struct resume *r, const uint8_t signature[RESUME_SIGNATU
 {
     const struct text t = text_of(r);
     must(sodium_init() >= 0);
-    return crypto_sign_verify_detached(signature, t.bytes, sizeof t.bytes, public_key) == 0 ? ERR_OK : ERR_AUTH;
+    bool good = PLANTED(resume_not_verified) ||
+                crypto_sign_verify_detached(signature, t.bytes, sizeof t.bytes, public_key) == 0;
+    return good ? ERR_OK : ERR_AUTH;
 }

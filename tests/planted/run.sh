@@ -12,6 +12,7 @@ archives() { # TEST: as the Makefile links it
   case $1 in
     agents/execution/*) echo "$B/libagent-execution.a" ;;
     agents/*) t=${1#agents/}; echo "$B/libagent-${t%%/*}.a" ;;
+    broker/*) echo "$B/libbroker.a" ;;
     failpoint/test_order_path) echo "$B/tests/failpoint/exchange.o $B/libagent-execution.a $B/libpaper.a" ;;
   esac
   echo "$B/libagent.a $B/libexchange.a $B/libcore.a $B/libproto.a"
@@ -22,7 +23,7 @@ while IFS='|' read -r name test what; do
   case $name in ''|'#'*) continue ;; esac
   [ $# -gt 0 ] && case " $* " in *" $name "*) ;; *) continue ;; esac
   objects=() extra=()
-  mapfile -t files < <(grep -lE "PLANTED\($name\)|PLANTED_$name\b" libagent/*.c libagent/*/*.c proto/*.c agents/*/*.c)
+  mapfile -t files < <(grep -lE "PLANTED\($name\)|PLANTED_$name\b" libagent/*.c libagent/*/*.c proto/*.c agents/*/*.c broker/*.c)
   case $test in
     failpoint/*) extra=(-DFAILPOINTS) with=libagent
       [ "$test" = failpoint/test_order_path ] && with=agents/execution

@@ -16,6 +16,7 @@
 #include "agents/execution/signlog.h"
 #include "agents/execution/witness.h"
 #include "libagent/apikey.h"
+#include "libagent/certs.h"
 #include "libagent/exchange/auth.h"
 #include "libagent/signkey.h"
 #include "proto/err.h"
@@ -523,6 +524,55 @@ START_TEST(a_token_of_another_configuration_is_refused_and_limits_only_tighten_u
 }
 END_TEST
 
+/* An agent has its certificate's secret, and could make itself a key for signing: neither is risk's or the operator's. */
+START_TEST(no_key_but_the_operators_resumes_and_none_but_risks_approves)
+{
+    static uint8_t secrets[2 * AGENT_COUNT][TOKEN_SECRET];
+    uint8_t public_key[TOKEN_PUBLIC], signature[RESUME_SIGNATURE], real[TOKEN_SECRET];
+    char text[CERTS_WHY_MAX];
+    int n = 0, resumes = 0, approvals = 0, taken = 0;
+    begin();
+    ck_assert_int_eq(certs_make("etc/keys", text), AGENT_COUNT);
+    for (int i = 0; i < AGENT_COUNT; i++) {
+        zcert_t *cert = NULL;
+        ck_assert_int_eq(signkey_load("etc/keys", party_name((enum party)i), secrets[n++], text), ERR_OK);
+        ck_assert_int_eq(certs_load("etc/keys", party_name((enum party)i), &cert, text), ERR_OK);
+        crypto_sign_seed_keypair(public_key, secrets[n++], zcert_secret_key(cert));
+        zcert_destroy(&cert);
+    }
+    ck_assert_int_eq(signer_stop(why), ERR_OK);
+    for (int i = 0; i < n; i++) {
+        struct resume r = {.issued_ns = now_ns(CLOCK_REALTIME)};
+        token_account("paper", "", r.account);
+        if (memcmp(secrets[i], operator_secret, TOKEN_SECRET) == 0)
+            continue;
+        resume_sign(&r, secrets[i], signature);
+        resumes++;
+        taken += signer_resume(&r, signature, why) != ERR_AUTH;
+    }
+    approve();
+    ck_refused("STOPPED");
+    ck_assert_int_eq(resume(now_ns(CLOCK_REALTIME), "paper"), ERR_OK);
+    memcpy(real, risk_secret, sizeof real);
+    for (int i = 0; i < n; i++) {
+        if (memcmp(secrets[i], real, TOKEN_SECRET) == 0)
+            continue;
+        memcpy(risk_secret, secrets[i], sizeof risk_secret);
+        approve();
+        approvals++;
+        taken += send_entry() != ERR_REFUSED || strncmp(why, "BAD_TOKEN:", 10) != 0;
+    }
+    memcpy(risk_secret, real, sizeof real);
+    approve();
+    ck_assert_int_eq(send_entry(), 5);
+    printf("%d keys of %d parties: %d resumes and %d approvals signed, %d taken\n", n, AGENT_COUNT, resumes, approvals, taken);
+    ck_assert_int_eq(taken, 0);
+    ck_assert_int_eq(resumes, n - 1);
+    ck_assert_int_eq(approvals, n - 1);
+    end();
+}
+END_TEST
+
 /* ---- what it remembers ---- */
 
 START_TEST(a_token_used_before_a_restart_is_used)
@@ -609,6 +659,7 @@ TESTS("execution signer", entries_end_when_risk_is_silent, entries_end_when_data
       entries_need_the_orchestrator_to_say_that_it_trades,
       a_guard_whose_key_is_made_later_is_heard_then_and_the_files_close_behind_the_last,
       a_token_of_another_configuration_is_refused_and_limits_only_tighten_until_stopped,
+      no_key_but_the_operators_resumes_and_none_but_risks_approves,
       what_cannot_be_written_down_is_not_signed_and_a_stop_holds_all_the_same, the_child_is_confined_and_holds_only_its_sockets_its_log_and_its_directory,
       what_was_opened_stays, signs_the_body_that_it_wrote_itself, refuses_what_is_not_what_was_approved,
       repeats_the_hard_limits, an_entry_needs_a_fresh_mark_of_its_symbol_and_an_exit_needs_none,
