@@ -131,6 +131,11 @@ bool exchange_by_hand(const char *method, const char *target, const char *body)
     return ok;
 }
 
+void exchange_key_may(const char *permission)
+{
+    snprintf(venue.keys.at[0].permission, sizeof venue.keys.at[0].permission, "%s", permission);
+}
+
 /* ---- the truth ---- */
 
 size_t exchange_orders(void) { return engine_n_orders(venue.engine); }

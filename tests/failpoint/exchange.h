@@ -43,6 +43,9 @@ char *exchange_request(const char *method, const char *target, const char *body,
 /* The same by a second client with the same key: somebody at the venue's screen.  False: refused. */
 bool exchange_by_hand(const char *method, const char *target, const char *body);
 
+/* What our key may from now on, as words of the venue's list. */
+void exchange_key_may(const char *permission);
+
 extern const char exchange_key[], exchange_secret[], exchange_passphrase[];
 
 size_t exchange_orders(void);

@@ -191,6 +191,23 @@ START_TEST(a_stop_of_its_own_goes_only_after_two_reads_and_one_of_the_symbol)
 }
 END_TEST
 
+START_TEST(a_key_that_is_given_the_right_to_transfer_is_found_within_ten_minutes_and_enters_nothing)
+{
+    begin();
+    exchange_key_may("General,Futures,Transfer");
+    for (int s = 0; s < 610 && fake_degraded(st.a, "key", "KEY_CHANGED") == NULL; s++)
+        stage_pass_ms(1000);
+    const struct fake_degradation *d = fake_degraded(st.a, "key", "KEY_CHANGED");
+    ck_assert(d != NULL && d->severity == SEVERITY_CRITICAL && strstr(d->text, "\"Transfer\"") != NULL);
+    ck_assert(!st.x->trade_ready);
+    ck_assert(entry_refused());
+    exchange_key_may("General,Futures");
+    stage_pass_ms(12000);
+    ck_assert_ptr_null(fake_degraded(st.a, "key", "KEY_CHANGED"));
+    ck_assert(st.x->trade_ready);
+}
+END_TEST
+
 START_TEST(what_the_signer_refuses_does_not_leave_and_a_signer_that_is_gone_ends_execution)
 {
     stage_open(false);
@@ -215,4 +232,5 @@ TESTS("by_hand", a_position_closed_by_hand_ends_its_trade_and_its_orders,
       an_orphaned_stop_of_ours_goes_when_the_symbol_is_proved_flat_and_hers_stays,
       margin_moved_by_hand_is_said_and_the_position_goes_on,
       a_stop_of_its_own_goes_only_after_two_reads_and_one_of_the_symbol,
+      a_key_that_is_given_the_right_to_transfer_is_found_within_ten_minutes_and_enters_nothing,
       what_the_signer_refuses_does_not_leave_and_a_signer_that_is_gone_ends_execution)
