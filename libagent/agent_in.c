@@ -13,6 +13,7 @@
 
 #include "libagent/log.h"
 #include "proto/err.h"
+#include "proto/planted.h"
 #include "proto/text.h"
 
 #include "libagent/agent_impl.h"
@@ -213,7 +214,7 @@ static void on_request(struct agent *a, const struct event *e)
 static void on_response(struct agent *a, const struct event *e)
 {
     struct question *q = requests_find(a->requests, e->env->correlation_id);
-    if (q == NULL || q->to != e->from)
+    if (q == NULL || (q->to != e->from && !PLANTED(anybody_answers)))
         return;                 /* answered before, too late, or by somebody who was not asked */
     on_answer *on = (on_answer *)q->on;
     void *arg = q->arg;

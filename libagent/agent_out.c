@@ -135,7 +135,7 @@ static void publish(struct agent *a, enum topic topic, const char *suffix, enum 
                     const char *id, const char *correlation, enum priority priority)
 {
     const struct topic_def *def = &topic_defs[topic];
-    if (topic == TOPIC_EMERGENCY_STOP)
+    if (topic == TOPIC_EMERGENCY_STOP && !PLANTED(latch_not_made))
         set_latch(a, msg);
     must(topic_may_publish(topic, a->def->id));
     must((def->kind == TOPIC_KIND_PREFIX) == (suffix != NULL));
