@@ -11,15 +11,16 @@ Made by `deploy/config-doc.sh` from `proto/config.def`: change the list, then ru
 
 A key is set in `etc/enigma.conf` of the instance (`name = value`, one a line, `#` begins a comment), in the
 environment (`ENIGMA_NAME`), or on an agent's command line (`--name value`, with `-` for `_`); later wins in
-that order, but a limit (*Reload* TIGHTEN) that two of them give differently is an error. Unknown keys, keys given twice and values out of range are errors that name file and line.
+that order, but a limit (*Reload* LOWER, HIGHER) that two of them give differently is an error. Unknown keys, keys given twice and values out of range are errors that name file and line.
 `enigma config` shows the values in force and where each comes from; `enigma config --check FILE` checks a
 file.
 
 Types: STR text, INT whole number, DEC exact decimal, DBL floating point, BOOL `true` or `false`, LIST words
-separated by blanks or commas. *Range* of a STR or LIST is its longest text. All values are read when a
-process starts. *Reload* says what a change of the key does to a system that trades: FREE nothing,
-TIGHTEN safer values are harmless and looser ones are the operator's while paused, PAUSED only while paused,
-RESTART only together with a restart of everything.
+separated by blanks or commas. *Range* of a STR or LIST is its longest text. A changed file is in force after
+`enigma reload`, or after `enigma down` and `enigma up`. *Reload* says what `enigma reload` may change when: FREE at any
+time; PAUSED only in PAUSED or READY; RESTART never, it is read at start only. LOWER and HIGHER are limits, named
+for their tighter direction: tighter at any time, looser only in PAUSED or READY and with the operator's key.
+LOWER_0 is LOWER where 0 is no limit.
 END
   awk -F'"' '
     /^#ifdef SEED/ { exit }

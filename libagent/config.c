@@ -20,6 +20,7 @@
 
 #include "libagent/config.h"
 #include "libagent/strategies_config.h"
+#include "libagent/trade_config.h"
 
 #define ENV_NAME_MAX 64
 
@@ -174,7 +175,7 @@ static int find_key(const char *name, enum cfg *ret)
  * else tightened. */
 static int check_conflict(const struct config_key *k, const struct value *was, const struct value *v, char *why)
 {
-    if (k->reload != RELOAD_TIGHTEN || was->text == NULL || strcmp(was->source, "default") == 0 ||
+    if (k->reload < RELOAD_LOWER || was->text == NULL || strcmp(was->source, "default") == 0 ||
         strcmp(was->source, v->source) == 0 || dec_eq(was->dec, v->dec))
         return ERR_OK;
     return complain(why, "%s: %s = %.24s contradicts %.24s (%s); a limit has one value: remove one",
@@ -225,8 +226,7 @@ int config_set(struct config *c, const char *name, const char *value, const char
     return set(c, key, value, source, why);
 }
 
-/* The whole file as text, or ERR_CONFIG. */
-static int slurp(const char *path, char **ret, char *why)
+int config_file_text(const char *path, char **ret, char why[CONFIG_WHY_MAX])
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
@@ -294,12 +294,9 @@ static int read_line(struct config *c, char *line, const char *source, bool seen
     return set(c, key, trim(eq + 1), source, why);
 }
 
-int config_read_file(struct config *c, const char *path, char why[CONFIG_WHY_MAX])
+int config_read_text(struct config *c, char *text, const char *path, char why[CONFIG_WHY_MAX])
 {
-    char *text = NULL;
-    int err = slurp(path, &text, why);
-    if (err < 0)
-        return err;
+    int err = ERR_OK;
     bool seen[CFG_COUNT] = {false};
     int n = 0;
     for (char *line = text, *next; line != NULL && err == ERR_OK; line = next) {
@@ -310,6 +307,15 @@ int config_read_file(struct config *c, const char *path, char why[CONFIG_WHY_MAX
         snprintf(source, sizeof source, "%.100s:%d", path, ++n);
         err = read_line(c, line, source, seen, why);
     }
+    return err;
+}
+
+int config_read_file(struct config *c, const char *path, char why[CONFIG_WHY_MAX])
+{
+    char *text = NULL;
+    int err = config_file_text(path, &text, why);
+    if (err == ERR_OK)
+        err = config_read_text(c, text, path, why);
     free(text);
     return err;
 }
@@ -447,7 +453,11 @@ int config_check(const struct config *c, char why[CONFIG_WHY_MAX])
     if (err == ERR_OK && c->values[CFG_symbols].n_words == 0)
         return complain(why, "%s: symbols is empty; name at least one contract",
                         config_source(c, CFG_symbols));
-    return err == ERR_OK ? strategies_from_config(c, NULL, why) : err;
+    if (err == ERR_OK)
+        err = strategies_from_config(c, NULL, why);
+    struct risk_limits limits;
+    const char *wrong = err == ERR_OK ? limits_from_config(c, &limits) : NULL;
+    return wrong == NULL ? err : complain(why, "the limit %s is out of range or contradicts another; see `enigma config`", wrong);
 }
 
 const char *config_text(const struct config *c, enum cfg key)

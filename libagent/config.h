@@ -2,7 +2,7 @@
  *
  * Sources, later wins: the list's defaults, the file `etc/enigma.conf` of the instance, the
  * environment (ENIGMA_<KEY>, or the seed's bare names), the command line.  But a limit (reload class
- * TIGHTEN) that two sources give differently is an error that names both.
+ * LOWER or HIGHER) that two sources give differently is an error that names both.
  * File:    `key = value`, one a line; '#' starts a comment; blanks around both are ignored; at most
  *          64 KiB, UTF-8, a regular file.  Unknown and duplicate keys, control characters, a second
  *          file for the same key and values out of range are errors that name file and line.
@@ -32,6 +32,9 @@ void config_destroy(struct config **c);
 
 /* Each adds one source on top of what is there. */
 int config_read_file(struct config *c, const char *path, char why[CONFIG_WHY_MAX]);
+/* In two steps: the file's text, to be freed; its lines, which are cut apart in place. */
+int config_file_text(const char *path, char **ret, char why[CONFIG_WHY_MAX]);
+int config_read_text(struct config *c, char *text, const char *path, char why[CONFIG_WHY_MAX]);
 int config_read_env(struct config *c, char **environ_, char why[CONFIG_WHY_MAX]);
 /* name as in the list, or with '-' for '_'; source for messages, "command line". */
 int config_set(struct config *c, const char *name, const char *value, const char *source,

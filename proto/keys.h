@@ -9,7 +9,8 @@ enum cfg {
     CFG_COUNT
 };
 enum key_type { KEY_STR, KEY_INT, KEY_DEC, KEY_DBL, KEY_BOOL, KEY_LIST };
-enum key_reload { RELOAD_FREE, RELOAD_TIGHTEN, RELOAD_PAUSED, RELOAD_RESTART };
+/* The last three are limits: which values are tighter. */
+enum key_reload { RELOAD_FREE, RELOAD_PAUSED, RELOAD_RESTART, RELOAD_LOWER, RELOAD_HIGHER, RELOAD_LOWER_0 };
 
 struct config_key {
     const char *name;

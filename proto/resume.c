@@ -8,6 +8,7 @@
 #include "proto/resume.h"
 
 #define CONTEXT "ENIGMA-RESUME-v1"
+#define RELOAD  "ENIGMA-RELOAD-v1"
 
 struct text {
     uint8_t bytes[sizeof CONTEXT + 8 + 16 + 96];
@@ -17,6 +18,8 @@ static struct text text_of(const struct resume *r)
 {
     struct text t = {.bytes = CONTEXT};
     uint8_t *p = t.bytes + sizeof CONTEXT;
+    if (r->reload)
+        memcpy(t.bytes, RELOAD, sizeof RELOAD);
     for (int i = 0; i < 8; i++)
         *p++ = (uint8_t)((uint64_t)r->issued_ns >> 8 * i);
     memcpy(p, r->account, sizeof r->account);

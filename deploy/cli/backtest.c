@@ -527,11 +527,9 @@ static int take_config(struct study *x)
     char why[CONFIG_WHY_MAX];
     if (config_check(x->config, why) < 0 || strategies_from_config(x->config, &chosen, why) < 0)
         return wrong_config(why);
-    const char *limit = limits_from_config(x->config, &s->limits);
+    must(limits_from_config(x->config, &s->limits) == NULL);    /* config_check has seen it */
     if (chosen.probe)
         return wrong_config("strategy = probe is a test of the running system");
-    if (limit != NULL)
-        return say("out of range or in contradiction to another limit:", limit);
     s->strategies = chosen.strategies;
     s->features = chosen.features;
     exits_from_config(x->config, &s->exits);

@@ -53,5 +53,17 @@ START_TEST(refuses_every_single_bit_changed_in_the_signature)
 }
 END_TEST
 
-TESTS("resume", accepts_what_the_operator_signed, refuses_another_time_account_reason_or_key,
+START_TEST(what_was_signed_for_a_reload_resumes_nothing_and_the_other_way_round)
+{
+    fresh();
+    r.reload = true;
+    ck_assert_int_eq(resume_verify(&r, signature, public_key), ERR_AUTH);
+    resume_sign(&r, secret, signature);
+    ck_assert_int_eq(resume_verify(&r, signature, public_key), ERR_OK);
+    r.reload = false;
+    ck_assert_int_eq(resume_verify(&r, signature, public_key), ERR_AUTH);
+}
+END_TEST
+
+TESTS("resume", what_was_signed_for_a_reload_resumes_nothing_and_the_other_way_round, accepts_what_the_operator_signed, refuses_another_time_account_reason_or_key,
       refuses_every_single_bit_changed_in_the_signature)

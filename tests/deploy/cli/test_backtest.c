@@ -242,7 +242,7 @@ START_TEST(options_that_make_no_sense_are_refused_by_name)
         {"--ranking", "luck", EXIT_BAD_CONFIG, "luck"},
         {"--tp1-r", "3", EXIT_BAD_CONFIG, "tp1_r"},
         {"--tp1", "perhaps", EXIT_BAD_USAGE, "tp1"},
-        {"--entry-hours", "9-17", EXIT_BAD_USAGE, "entry_hours"},
+        {"--entry-hours", "9-17", EXIT_BAD_CONFIG, "entry_hours"},
         {"--balance", "nan", EXIT_BAD_USAGE, "no amount"},
         {"--balance", "-1", EXIT_BAD_USAGE, "no amount"},
         {"--balance", "0", EXIT_BAD_USAGE, "equity"},
