@@ -21,6 +21,7 @@
 #include "proto/text.h"
 
 #include "libagent/agent_impl.h"
+#include "libagent/reload.h"
 #include "libagent/watchdog.h"
 
 #define MS 1000000LL
@@ -33,8 +34,6 @@
 #define ENIGMA_BUILD "dev"
 #endif
 
-extern char **environ;
-
 /* ---- small accessors ---- */
 
 void *agent_state(struct agent *a)
@@ -45,6 +44,11 @@ void *agent_state(struct agent *a)
 const struct config *agent_config(const struct agent *a)
 {
     return a->config;
+}
+
+int64_t agent_config_epoch(const struct agent *a)
+{
+    return a->config_epoch;
 }
 
 struct loop *agent_loop(struct agent *a)
@@ -304,6 +308,7 @@ static void on_timer_beat(void *arg)
     if (late > a->lag_ns)
         a->lag_ns = late;
     a->beat_ns = a->mono_ns;
+    agent_follow(a);
     agent_anchors_keep(a);
     agent_heartbeat(a);
     agent_catchup(a);
@@ -622,31 +627,66 @@ static int read_options(struct agent *a, int argc, char **argv, char why[CONFIG_
     return -1;
 }
 
-/* The place is part of the source's name, so that a limit given twice is found. */
-static int set_argument(struct config *c, int i, char **argv, char why[CONFIG_WHY_MAX])
-{
-    char source[40];
-    snprintf(source, sizeof source, "command line, argument %d", i);
-    return config_set(c, argv[i] + 2, argv[i + 1], source, why);
-}
+/* ---- configuration ---- */
 
-static int read_config(struct agent *a, int argc, char **argv, char why[CONFIG_WHY_MAX])
+static int read_config(struct agent *a, char why[CONFIG_WHY_MAX])
 {
-    a->config = config_new();
-    int err = access("etc/enigma.conf", F_OK) == 0 ? config_read_file(a->config, "etc/enigma.conf", why)
-                                                   : ERR_OK;
-    if (err == ERR_OK)
-        err = config_read_env(a->config, environ, why);
-    for (int i = 1; err == ERR_OK && i + 1 < argc; i += 2)
-        if (strcmp(argv[i], "-i") != 0 && strcmp(argv[i], "--instance") != 0)
-            err = set_argument(a->config, i, argv, why);
-    if (err == ERR_OK)
-        err = config_check(a->config, why);
+    (void)stat(COMMITTED_FILE, &a->committed);      /* before it is read: a later one is seen */
+    int err = config_resolve(config_in_force(), a->argc, a->argv, &a->config, &a->config_epoch, why);
     if (err == ERR_OK) {
         log_set_level(config_text(a->config, CFG_log_level));
         config_hash(a->config, a->config_hash);
     }
     return err;
+}
+
+int agent_proposed(const struct agent *a, struct config **ret, char why[CONFIG_WHY_MAX])
+{
+    return config_resolve(PROPOSED_FILE, a->argc, a->argv, ret, NULL, why);
+}
+
+int agent_try_config(struct agent *a, const char *hash, char why[CONFIG_WHY_MAX])
+{
+    struct config *c;
+    char here[20];
+    int err = agent_proposed(a, &c, why);
+    if (err < 0)
+        return err;
+    config_hash(c, here);
+    if (strcmp(here, hash) != 0) {
+        err = ERR_CONFIG;
+        snprintf(why, CONFIG_WHY_MAX, "it is %.16s here: this process's environment or command line is another", here);
+    }
+    for (int i = 0; err == ERR_OK && i < CFG_COUNT; i++)
+        if (config_change(a->config, c, (enum cfg)i) == CHANGE_RESTART) {
+            err = ERR_CONFIG;
+            snprintf(why, CONFIG_WHY_MAX, "%s runs with %.60s here: read at start only", config_keys[i].name,
+                     config_text(a->config, (enum cfg)i));
+        }
+    config_destroy(&c);
+    return err;
+}
+
+void agent_follow(struct agent *a)
+{
+    struct stat st;
+    struct config *was = a->config;
+    char why[CONFIG_WHY_MAX];
+    if (stat(COMMITTED_FILE, &st) < 0 ||
+        (st.st_ino == a->committed.st_ino && st.st_mtim.tv_sec == a->committed.st_mtim.tv_sec &&
+         st.st_mtim.tv_nsec == a->committed.st_mtim.tv_nsec))
+        return;
+    if (read_config(a, why) < 0) {
+        agent_degraded(a, SEVERITY_HIGH, "config", "NOT_FOLLOWED", why);
+        return;                 /* goes on with what it has; its hash shows it */
+    }
+    agent_degraded_clear(a, "config", "NOT_FOLLOWED");
+    config_destroy(&was);
+    log_info("config", LOG_I("epoch", a->config_epoch), LOG_S("hash", a->config_hash), LOG_S("action", "in force"));
+    if (a->def->configured != NULL)
+        a->def->configured(a);
+    a->records = SNAPSHOT_RECORDS;      /* what was decided under the old one is not recovered under the new one */
+    agent_heartbeat(a);
 }
 
 /* Every step in order; each needs the ones before. */
@@ -721,7 +761,9 @@ int agent_main(const struct agent_def *def, int argc, char **argv)
     char why[CONFIG_WHY_MAX] = "";
     int status = read_options(a, argc, argv, why);
     if (status < 0) {
-        int err = read_config(a, argc, argv, why);
+        a->argc = argc;
+        a->argv = argv;
+        int err = read_config(a, why);
         if (err < 0)
             status = EXIT_CONFIG;
         else if ((err = start(a, why)) < 0)

@@ -80,6 +80,9 @@ struct agent_def {
     void (*start)(struct agent *a);
     /* Its turn: become ready, and say so with agent_ready().  NULL: ready at once. */
     void (*warm)(struct agent *a);
+    /* Another configuration is in force: agent_config() is the new one.  What was derived from keys that may change
+     * while running is derived anew; those of class RESTART are what they were.  NULL: nothing is derived. */
+    void (*configured)(struct agent *a);
     void (*system_changed)(struct agent *a, enum system_state was, enum system_state now);
     /* State as bytes for a snapshot: allocated by malloc into *data, freed by the skeleton.
      * NULL: no state of its own; snapshots still bound the journal. */
@@ -97,7 +100,12 @@ int agent_main(const struct agent_def *def, int argc, char **argv);
 /* ---- what a handler may use ---- */
 
 void *agent_state(struct agent *a);
-const struct config *agent_config(const struct agent *a);
+const struct config *agent_config(const struct agent *a);       /* its texts live until def->configured */
+int64_t agent_config_epoch(const struct agent *a);      /* 0: what is in force was never committed (reload.h) */
+/* What the orchestrator has proposed, as this process would read it (its own environment and arguments). */
+int agent_proposed(const struct agent *a, struct config **ret, char why[CONFIG_WHY_MAX]);
+/* Look whether another configuration was committed, and go over to it; the skeleton does at each heartbeat. */
+void agent_follow(struct agent *a);
 struct loop *agent_loop(struct agent *a);
 int64_t agent_now_ns(const struct agent *a);            /* wall; one now per turn */
 /* Market time; 0 until a market.clock was heard. */

@@ -8,6 +8,8 @@
 #ifndef LIBAGENT_AGENT_IMPL_H
 #define LIBAGENT_AGENT_IMPL_H
 
+#include <sys/stat.h>
+
 #include "libagent/agent.h"
 #include "libagent/anchors.h"
 #include "libagent/bus.h"
@@ -67,6 +69,10 @@ struct agent {
     const char *name;
     char instance[256];         /* as given, for messages */
     struct config *config;
+    int argc;
+    char **argv;
+    int64_t config_epoch;
+    struct stat committed;      /* COMMITTED_FILE as it was read */
     struct loop *loop;
     struct bus *bus;
     struct journal *journal;
@@ -126,6 +132,7 @@ struct agent {
 /* agent.c */
 void agent_heartbeat(struct agent *a);
 void agent_stop_effect(struct agent *a, void *arg);
+int agent_try_config(struct agent *a, const char *hash, char why[CONFIG_WHY_MAX]);  /* could PROPOSED_FILE be followed? */
 void agent_usage(int64_t *rss_kb, int64_t *cpu_ms);
 
 /* agent_in.c */

@@ -112,7 +112,15 @@ static void on_clock(struct agent *a, const struct event *e)
     a->clock = *(const struct msg_market_clock *)e->msg;
 }
 
+/* At once; who misses it sees the file with its next heartbeat. */
+static void on_committed(struct agent *a, const struct event *e)
+{
+    (void)e;
+    agent_follow(a);
+}
+
 static const struct route common[] = {
+    {MSG_CONFIG_COMMITTED, on_committed},
     {MSG_AGENT_HB, on_heartbeat},
     {MSG_STATE_UNIFIED, on_state},
     {MSG_MARKET_CLOCK, on_clock},
@@ -178,12 +186,25 @@ static void answer_cancel(struct agent *a, const struct event *e)
     agent_reply(a, &to, MSG_OPERATOR_REPLY, &answer);
 }
 
+/* By the orchestrator: could this configuration be followed here?  Answering changes nothing. */
+static void answer_proposed(struct agent *a, const struct event *e)
+{
+    const struct msg_config_proposed *m = e->msg;
+    char why[CONFIG_WHY_MAX] = "only the orchestrator may ask this";
+    struct msg_operator_reply answer = {.system_state = a->system};
+    answer.accepted = e->from == AGENT_ORCHESTRATOR && agent_try_config(a, m->hash, why) == ERR_OK;
+    TEXT_COPY(answer.text, answer.accepted ? m->hash : why);
+    struct reply_to to = agent_reply_to(e);
+    agent_reply(a, &to, MSG_OPERATOR_REPLY, &answer);
+}
+
 static on_event *find_request(const struct agent *a, enum msg type)
 {
     static const struct route requests[] = {
         {MSG_AGENT_STATUS, answer_status},
         {MSG_AGENT_STOP, answer_stop},
         {MSG_AGENT_CANCEL, answer_cancel},
+        {MSG_CONFIG_PROPOSED, answer_proposed},
         ROUTES_END
     };
     on_event *on = find_route(requests, type);

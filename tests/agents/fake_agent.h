@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "libagent/agent.h"
+#include "libagent/reload.h"
 #include "proto/err.h"
 #include "proto/uuid.h"
 
@@ -45,6 +46,8 @@ struct fake_degradation {
 struct agent {
     void *state;
     struct config *config;
+    int64_t config_epoch;
+    int follows;                /* agent_follow was called so often; the test calls the hook */
     int64_t now_ns, market_ns;
     enum life life;
     enum system_state system;
@@ -175,6 +178,19 @@ static inline const struct fake_degradation *fake_degraded(const struct agent *a
 
 void *agent_state(struct agent *a) { return a->state; }
 const struct config *agent_config(const struct agent *a) { return a->config; }
+int64_t agent_config_epoch(const struct agent *a) { return a->config_epoch; }
+int agent_proposed(const struct agent *a, struct config **ret, char why[CONFIG_WHY_MAX])
+{
+    (void)a;
+    return config_resolve(PROPOSED_FILE, 0, NULL, ret, NULL, why);
+}
+void agent_follow(struct agent *a)
+{
+    char why[CONFIG_WHY_MAX];
+    config_destroy(&a->config);
+    must(config_resolve(COMMITTED_FILE, 0, NULL, &a->config, &a->config_epoch, why) == ERR_OK);
+    a->follows++;
+}
 struct loop *agent_loop(struct agent *a) { (void)a; return NULL; }
 int64_t agent_now_ns(const struct agent *a) { return a->now_ns; }
 int64_t agent_market_ns(const struct agent *a) { return a->market_ns; }

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "libagent/agent_impl.h"
+#include "libagent/reload.h"
 #include "proto/text.h"
 #include "proto/uuid.h"
 #include "tests/libagent/broker.h"
@@ -20,7 +21,8 @@
 
 static struct loop *loop;
 static struct forwarder event, market;
-static struct bus *bus;         /* the test as execution */
+static struct bus *bus;         /* the test as `me` */
+static enum party me = AGENT_EXECUTION;
 static pid_t child;
 static int said_fd = -1;        /* the child's standard error */
 static char said[SAID_MAX];
@@ -145,6 +147,10 @@ static void on_frames(void *arg, const char *topic, const uint8_t *header, const
             snprintf(answers[n_answers++], sizeof answers[0], "%s %s %s", env.id, env.correlation_id, m.text);
         }
     }
+    struct msg_operator_reply r;
+    if (strcmp(env.action, msg_defs[MSG_OPERATOR_REPLY].action) == 0 && n_answers < 8 &&
+        msg_defs[MSG_OPERATOR_REPLY].unpack(env.payload, &r, &bad) == ERR_OK)
+        snprintf(answers[n_answers++], sizeof answers[0], "%s %s", r.accepted ? "ACK" : "NACK", r.text);
     envelope_parser_fini(&parser);
 }
 
@@ -154,14 +160,12 @@ static bool on_prepare(void *arg)
     return bus_drain(bus);
 }
 
-static enum party speaker = AGENT_EXECUTION;
-
 static void say(const char *topic, struct envelope env, enum msg type, const void *msg)
 {
-    const struct header h = {.class = DUR_V, .sender = speaker, .epoch = 1, .seq = 1, .sent_ns = wall_ns()};
+    const struct header h = {.class = DUR_V, .sender = (uint8_t)me, .epoch = 1, .seq = 1, .sent_ns = wall_ns()};
     uint8_t raw[HEADER_SIZE];
     struct wbuf w;
-    env.from = speaker;
+    env.from = me;
     env.timestamp_ms = h.sent_ns / 1000000;
     if (env.id[0] == '\0')
         uuid_make(env.id);
@@ -203,9 +207,11 @@ static void enter(const struct agent_def *def)
     forwarder_start(&event, BUS_EVENT);
     forwarder_start(&market, BUS_MARKET);
     char why[BUS_WHY_MAX];
-    const struct bus_options o = {.loop = loop, .name = "execution", .on_frames = on_frames};
+    const struct bus_options o = {.loop = loop, .name = party_name(me), .on_frames = on_frames};
+    char inbox[TOPIC_MAX + 1];
     ck_assert_msg(bus_open(&o, &bus, why) == ERR_OK, "%s", why);
-    bus_subscribe(bus, BUS_EVENT, "agent.execution");
+    snprintf(inbox, sizeof inbox, "agent.%s", party_name(me));
+    bus_subscribe(bus, BUS_EVENT, inbox);
     loop_on_prepare(loop, on_prepare, NULL);
 }
 
@@ -259,9 +265,9 @@ START_TEST(answers_find_their_questions_in_any_order_and_others_find_none)
     RUN_UNTIL(loop, id_of("one") != NULL && id_of("two") != NULL);
     uuid_make(stranger);
     respond(stranger, "to nobody");
-    speaker = AGENT_DATA;
+    me = AGENT_DATA;
     respond(id_of("one"), "by somebody who was not asked");
-    speaker = AGENT_EXECUTION;
+    me = AGENT_EXECUTION;
     respond(id_of("two"), "second");
     respond(id_of("two"), "again");
     respond(id_of("one"), "first");
@@ -358,6 +364,89 @@ START_TEST(contradicting_limits_keep_an_agent_from_starting)
     ck_assert_int_eq(run_to_end(&def, 3, argv), 78);
     ck_assert(strstr(said, "etc/enigma.conf:2") != NULL && strstr(said, "environment ENIGMA_LEVERAGE") != NULL);
     ck_assert_int_ne(access("journal/risk", F_OK), 0);      /* nothing was touched */
+}
+END_TEST
+
+/* ---- another configuration ---- */
+
+static void on_configured(struct agent *a)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%lld %lld %s", (long long)agent_config_epoch(a),
+             (long long)config_int(agent_config(a), CFG_max_open_positions), config_text(agent_config(a), CFG_log_level));
+    tell("configured", text);
+}
+
+/* The operator's file is this now, and proposed; the hash that it has here. */
+static void propose_file(const char *text, int64_t epoch, char hash[20])
+{
+    char bytes[20], why[CONFIG_WHY_MAX];
+    struct config *c = NULL;
+    FILE *f = fopen(CONFIG_FILE, "we");
+    ck_assert(f != NULL && fputs(text, f) >= 0 && fclose(f) == 0);
+    ck_assert_msg(config_propose(epoch, bytes, why) == ERR_OK, "%s", why);
+    strcpy(hash, "none");
+    if (config_resolve(PROPOSED_FILE, 0, NULL, &c, NULL, why) == ERR_OK)
+        config_hash(c, hash);
+    config_destroy(&c);
+}
+
+/* What the agent answers to it. */
+static const char *answer_to(const char *hash)
+{
+    struct envelope env = {.type = TYPE_REQUEST};
+    static struct msg_config_proposed m;
+    TEXT_COPY(m.hash, hash);
+    uuid_make(env.id);
+    n_answers = 0;
+    struct mono until = mono_after_ms(NET_DEADLINE_MS);
+    while (n_answers == 0 && !mono_past(until)) {
+        say("agent.risk", env, MSG_CONFIG_PROPOSED, &m);
+        RUN_FOR(loop, 100);
+    }
+    ck_assert_int_ge(n_answers, 1);
+    return answers[0];
+}
+
+START_TEST(a_proposal_is_accepted_or_not_and_followed_only_when_it_is_committed)
+{
+    const struct agent_def def = {.id = AGENT_RISK, .configured = on_configured};
+    char hash[20], want[32], why[CONFIG_WHY_MAX];
+    me = AGENT_ORCHESTRATOR;
+    enter(&def);
+    propose_file("symbols = XBTUSDTM\n", 1, hash);
+    ck_assert_msg(strstr(answer_to(hash), "NACK symbols runs with XBTUSDTM ETHUSDTM") != NULL, "%s", answers[0]);
+    propose_file("max_open_positions = many\n", 1, hash);
+    ck_assert_msg(strstr(answer_to(hash), "NACK etc/enigma.conf:1: ") != NULL, "%s", answers[0]);
+    propose_file("max_open_positions = 3\nlog_level = warn\n", 1, hash);
+    ck_assert_msg(strstr(answer_to("0123456789abcdef"), "NACK it is ") != NULL, "%s", answers[0]);
+    snprintf(want, sizeof want, "ACK %s", hash);
+    ck_assert_str_eq(answer_to(hash), want);
+    RUN_FOR(loop, 2 * HEARTBEAT_MS);
+    ck_assert_int_eq(count("[configured"), 0);          /* asked twice, and nothing has changed */
+    ck_assert_int_eq(config_commit(why), ERR_OK);
+    struct mono until = mono_after_ms(NET_DEADLINE_MS);
+    while (count("[configured") == 0 && !mono_past(until))
+        RUN_FOR(loop, 50);
+    ck_assert_msg(count("[configured 1 3 warn]") == 1, "%s", said);
+    FILE *f = fopen(COMMITTED_FILE, "ae");              /* not a commit: somebody's edit */
+    ck_assert(f != NULL && fputs("max_open_positions = 64\n", f) >= 0 && fclose(f) == 0);
+    until = mono_after_ms(NET_DEADLINE_MS);
+    while (count("is not what was committed") == 0 && !mono_past(until))
+        RUN_FOR(loop, 50);
+    ck_assert_msg(count("is not what was committed") > 0 && count("[configured") == 1, "%s", said);
+    leave();
+}
+END_TEST
+
+START_TEST(nobody_but_the_orchestrator_asks_whether_a_proposal_can_be_followed)
+{
+    const struct agent_def def = {.id = AGENT_RISK};
+    char hash[20];
+    enter(&def);
+    propose_file("max_open_positions = 3\n", 1, hash);
+    ck_assert_msg(strstr(answer_to(hash), "NACK only the orchestrator") != NULL, "%s", answers[0]);
+    leave();
 }
 END_TEST
 
@@ -666,7 +755,9 @@ TESTS("agent", a_question_is_given_up_when_the_orchestrator_says_so_and_by_nobod
       one_question_over_the_bound_is_refused_at_once,
       a_repeated_request_acts_once_and_is_answered_with_the_same_words,
       a_request_that_nobody_handles_is_answered_with_an_error,
-      contradicting_limits_keep_an_agent_from_starting, nothing_is_deleted_that_somebody_has_not_applied,
+      contradicting_limits_keep_an_agent_from_starting,
+      a_proposal_is_accepted_or_not_and_followed_only_when_it_is_committed,
+      nobody_but_the_orchestrator_asks_whether_a_proposal_can_be_followed, nothing_is_deleted_that_somebody_has_not_applied,
       nothing_is_deleted_that_is_young, what_is_said_after_the_mark_keeps_nothing_before_it,
       a_trimmed_journal_recovers_and_its_sequences_go_on,
       who_asks_for_what_is_gone_is_told_where_to_go_on)
