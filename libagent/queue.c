@@ -159,12 +159,17 @@ static void sha1_hex(const char *text, char ret[41])
     zdigest_destroy(&digest);
 }
 
+void queue_set_limit(struct queue *q, int limit)
+{
+    q->limit = limit > 0 ? limit : QUEUE_LIMIT;
+}
+
 struct queue *queue_new(struct store *store, int limit)
 {
     struct queue *q = calloc(1, sizeof *q);
     must(q != NULL);
     q->store = store;
-    q->limit = limit > 0 ? limit : QUEUE_LIMIT;
+    queue_set_limit(q, limit);
     for (int i = 0; i < KEYS_N; i++)
         snprintf(q->keys[i], sizeof q->keys[i], "%squeue:%s", store_prefix(store), key_names[i]);
     for (int i = 0; i < SCRIPTS_N; i++)

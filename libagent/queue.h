@@ -61,6 +61,7 @@ struct queue;
 
 /* limit 0: QUEUE_LIMIT.  The store is borrowed, and closed before the queue is destroyed. */
 struct queue *queue_new(struct store *store, int limit);
+void queue_set_limit(struct queue *q, int limit);
 void queue_destroy(struct queue **queue);
 
 /* ERR_DUPLICATE: queued, out or dead already; ERR_FULL; ERR_SIZE; ERR_RANGE: no such priority. */

@@ -283,22 +283,49 @@ int64_t venue_errors(const struct venue *v)
     return v->errors;
 }
 
+void venue_rates(struct venue_options *o, const struct config *c)
+{
+    o->timeout_ms = config_int(c, CFG_rest_timeout_ms);
+    o->burst = config_int(c, CFG_rate_burst);
+    o->public_rate = config_int(c, CFG_public_rate);
+    o->private_rate = config_int(c, CFG_private_rate);
+    o->breaker_ms = config_int(c, CFG_breaker_open_s) * 1000;
+}
+
+static void tune(struct venue *v, const struct venue_options *o, int64_t now_ns)
+{
+    const int64_t rates[] = {o->public_rate, o->private_rate};
+    v->timeout_ms = o->timeout_ms;
+    for (int i = 0; i < 2; i++) {
+        struct bucket was = v->buckets[i];
+        bucket_init(&v->buckets[i], o->burst, rates[i], BUCKET_RESERVE_PCT, now_ns);
+        if (was.burst > 0 && was.nano < v->buckets[i].nano)
+            v->buckets[i].nano = was.nano;      /* what was spent is spent */
+    }
+    if (o->breaker_ms > 0)
+        v->breaker.open_ns = o->breaker_ms * MS;
+}
+
+void venue_tune(struct venue *v, const struct config *c)
+{
+    struct venue_options o = {.loop = v->loop};
+    venue_rates(&o, c);
+    tune(v, &o, mono_now().ns);
+}
+
 int venue_new(const struct venue_options *o, struct venue **ret)
 {
     struct venue *v = calloc(1, sizeof *v);
     must(v != NULL);
     int64_t now = mono_now().ns;
     *v = (struct venue){
-        .loop = o->loop, .timeout_ms = o->timeout_ms, .sign = o->sign, .sign_arg = o->sign_arg,
+        .loop = o->loop, .sign = o->sign, .sign_arg = o->sign_arg,
         .changed = o->changed, .arg = o->arg,
     };
     TEXT_COPY(v->base, o->base_url);
     v->last = &v->first;
-    bucket_init(&v->buckets[0], o->burst, o->public_rate, BUCKET_RESERVE_PCT, now);
-    bucket_init(&v->buckets[1], o->burst, o->private_rate, BUCKET_RESERVE_PCT, now);
     breaker_init(&v->breaker, now);
-    if (o->breaker_ms > 0)
-        v->breaker.open_ns = o->breaker_ms * MS;
+    tune(v, o, now);
     int err = http_new(o->loop, NULL, &v->http);
     if (err == ERR_OK)
         err = ws_client_new(o->loop, &v->ws);

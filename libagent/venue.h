@@ -23,6 +23,7 @@
 
 #include <jansson.h>
 
+#include "libagent/config.h"
 #include "libagent/loop.h"
 
 #define VENUE_QUEUE_MAX   512
@@ -71,6 +72,9 @@ struct venue;
 struct venue_stream;
 
 int  venue_new(const struct venue_options *options, struct venue **ret);
+/* What the configuration says of them: timeout, rates, breaker. */
+void venue_rates(struct venue_options *options, const struct config *c);
+void venue_tune(struct venue *v, const struct config *c);       /* likewise, of one that is there */
 void venue_destroy(struct venue **v);           /* pending calls get no answer; when the loop has stopped */
 /* The paper exchange of the instance: reads sock/paper.port.  ERR_NOT_FOUND while it is not there. */
 int  venue_paper_url(char *ret, size_t size);

@@ -212,6 +212,8 @@ static void check_invariants(void *arg)
     for (size_t i = 0; i < INVARIANTS; i++) {
         const struct invariant *v = &invariants[i];
         bool holds = v->holds(&u->ledger, agent_config(a));
+        u->excused[i] = u->excused[i] && !holds;
+        holds = holds || u->excused[i];
         if (holds && u->broken[i])
             agent_degraded_clear(a, "invariant", v->id);
         if (!holds && !u->broken[i]) {
@@ -224,6 +226,15 @@ static void check_invariants(void *arg)
         }
         u->broken[i] = !holds;
     }
+}
+
+/* What was entered within its limit is no mistake when the limit becomes tighter; that of a loss is meant at once. */
+void audit_configured(struct agent *a)
+{
+    struct audit *u = agent_state(a);
+    for (size_t i = 0; u->ledger.account_known && i < INVARIANTS; i++)
+        u->excused[i] = invariants[i].severity == SEVERITY_HIGH && !u->broken[i] &&
+                        !invariants[i].holds(&u->ledger, agent_config(a));
 }
 
 /* ---- the rest ---- */

@@ -17,6 +17,7 @@ struct audit {
     struct ledger ledger;
     int64_t archived, heartbeats, invariants_broken;
     bool broken[16];            /* by index of the invariant: told once while it lasts */
+    bool excused[16];           /* only a tighter limit breaks it: until it holds again */
     struct loop_timer *timer;
 };
 
@@ -28,6 +29,7 @@ int  audit_init(struct agent *a, char why[CONFIG_WHY_MAX]);
 int  audit_note(struct agent *a, uint16_t kind, const void *data, size_t len);
 int  audit_load(struct agent *a, const void *data, size_t len);
 void audit_save(struct agent *a, void **data, size_t *len);
+void audit_configured(struct agent *a);
 void audit_start(struct agent *a);
 void audit_fini(struct agent *a);
 size_t audit_counters(struct agent *a, struct sub_counter *ret, size_t max);

@@ -47,6 +47,7 @@ int main(int argc, char **argv)
         .id = AGENT_AUDIT, .routes = routes, .requests = requests, .state = &state, .archive = NOTE_MESSAGE,
         .init = audit_init,
         .load = audit_load, .note = audit_note, .save = audit_save, .start = audit_start,
+        .configured = audit_configured,
         .counters = audit_counters, .fini = audit_fini,
     };
     return agent_main(&def, argc, argv);

@@ -107,14 +107,16 @@ static void on_breaker(void *arg, bool up, const char *why)
 
 static int make_venue(struct data *d, const char *url, struct venue **ret)
 {
-    const struct config *c = agent_config(d->agent);
-    const struct venue_options o = {
-        .loop = agent_loop(d->agent), .base_url = url, .timeout_ms = config_int(c, CFG_rest_timeout_ms),
-        .burst = config_int(c, CFG_rate_burst), .public_rate = config_int(c, CFG_public_rate),
-        .private_rate = config_int(c, CFG_private_rate),
-        .breaker_ms = config_int(c, CFG_breaker_open_s) * 1000, .changed = on_breaker, .arg = d,
-    };
+    struct venue_options o = {.loop = agent_loop(d->agent), .base_url = url, .changed = on_breaker, .arg = d};
+    venue_rates(&o, agent_config(d->agent));
     return venue_new(&o, ret);
+}
+
+void data_configured(struct agent *a)
+{
+    const struct data *d = agent_state(a);
+    if (d->venue != NULL)
+        venue_tune(d->venue, agent_config(a));
 }
 
 static bool clock_url(char *ret, size_t size)

@@ -22,6 +22,7 @@ int main(int argc, char **argv)
     const struct agent_def def = {
         .id = AGENT_DATA, .routes = routes, .requests = requests, .state = &state, .init = data_init,
         .start = data_start, .warm = data_warm, .counters = data_counters, .fini = data_fini,
+        .configured = data_configured,
     };
     return agent_main(&def, argc, argv);
 }

@@ -206,6 +206,7 @@ int  execution_init(struct agent *a, char why[CONFIG_WHY_MAX]);
 int  execution_load(struct agent *a, const void *data, size_t len);
 int  execution_note(struct agent *a, uint16_t kind, const void *data, size_t len);
 void execution_save(struct agent *a, void **data, size_t *len);
+void execution_configured(struct agent *a);
 void execution_start(struct agent *a);
 void execution_warm(struct agent *a);
 void execution_drain(struct agent *a);

@@ -143,6 +143,21 @@ int execution_init(struct agent *a, char why[CONFIG_WHY_MAX])
     return ERR_OK;
 }
 
+/* The signer refuses a looser limit while it runs: then it needs another signer. */
+void execution_configured(struct agent *a)
+{
+    struct exec *x = agent_state(a);
+    const struct policy_limits l = exec_limits(agent_config(a));
+    char why[SIGNER_WHY_MAX];
+    exits_from_config(agent_config(a), &x->params);
+    if (x->venue != NULL)
+        venue_tune(x->venue, agent_config(a));
+    if (x->account_venue != x->venue)
+        venue_tune(x->account_venue, agent_config(a));
+    if (x->keys_ok && signer_config(&l, why) < 0)
+        agent_restart(a, why);
+}
+
 static void on_signer_end(void *arg)
 {
     struct exec *x = arg;
@@ -226,12 +241,9 @@ static void on_start_timer(void *arg)
         return;
     }
     struct venue_options o = {
-        .loop = agent_loop(x->agent), .base_url = url, .timeout_ms = config_int(c, CFG_rest_timeout_ms),
-        .burst = config_int(c, CFG_rate_burst), .public_rate = config_int(c, CFG_public_rate),
-        .private_rate = config_int(c, CFG_private_rate),
-        .breaker_ms = config_int(c, CFG_breaker_open_s) * 1000, .sign = exec_sign, .sign_arg = x, .changed = on_breaker,
-        .arg = x,
+        .loop = agent_loop(x->agent), .base_url = url, .sign = exec_sign, .sign_arg = x, .changed = on_breaker, .arg = x,
     };
+    venue_rates(&o, c);
     if (err == ERR_OK)
         err = open_venues(x, &o);
     if (err < 0) {

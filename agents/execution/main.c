@@ -39,6 +39,7 @@ int main(int argc, char **argv)
         .init = execution_init, .load = execution_load, .note = execution_note, .start = execution_start,
         .warm = execution_warm, .system_changed = execution_system, .save = execution_save,
         .counters = execution_counters, .drain = execution_drain, .fini = execution_fini,
+        .configured = execution_configured,
     };
     if (signer_fork() < 0) {
         fprintf(stderr, "enigma-execution: the signer process could not be made\n");

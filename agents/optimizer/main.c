@@ -17,7 +17,7 @@ int main(int argc, char **argv)
     static struct optimizer state;
     const struct agent_def def = {
         .id = AGENT_OPTIMIZER, .routes = routes, .state = &state, .init = opt_init, .start = opt_start,
-        .counters = opt_counters, .fini = opt_fini,
+        .counters = opt_counters, .fini = opt_fini, .configured = opt_configured,
     };
     return agent_main(&def, argc, argv);
 }

@@ -292,6 +292,14 @@ int opt_init(struct agent *a, char why[CONFIG_WHY_MAX])
     return ERR_OK;
 }
 
+void opt_configured(struct agent *a)
+{
+    struct optimizer *o = agent_state(a);
+    char why[CONFIG_WHY_MAX];
+    must(make_setup(agent_config(a), &o->setup, why) == ERR_OK);    /* config_check has seen it */
+    queue_set_limit(o->queue, (int)config_int(agent_config(a), CFG_max_concurrent_tasks));
+}
+
 void opt_start(struct agent *a)
 {
     struct optimizer *o = agent_state(a);

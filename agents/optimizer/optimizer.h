@@ -35,6 +35,7 @@ struct optimizer {
 };
 
 int  opt_init(struct agent *a, char why[CONFIG_WHY_MAX]);
+void opt_configured(struct agent *a);
 void opt_start(struct agent *a);
 void opt_fini(struct agent *a);
 void opt_on_contract(struct agent *a, const struct event *e);

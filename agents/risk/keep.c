@@ -46,13 +46,28 @@ static void name_instruments(struct risk *r, const struct config *c)
     }
 }
 
+/* All that is kept of the keys that may change while running; NULL, or the limit that is wrong. */
+static const char *derive(struct risk *r, const struct config *c)
+{
+    char hash[20];
+    config_hash(c, hash);
+    r->config_hash = strtoull(hash, NULL, 16);
+    r->leverage = (int32_t)config_int(c, CFG_leverage);
+    return limits_from_config(c, &r->limits);
+}
+
+/* What was approved before was approved under the other hash: the signer refuses it. */
+void risk_configured(struct agent *a)
+{
+    must(derive(agent_state(a), agent_config(a)) == NULL);      /* config_check has seen it */
+}
+
 int risk_init(struct agent *a, char why[CONFIG_WHY_MAX])
 {
     struct risk *r = agent_state(a);
     const struct config *c = agent_config(a);
-    char hash[20];
     r->agent = a;
-    const char *wrong = limits_from_config(c, &r->limits);
+    const char *wrong = derive(r, c);
     if (wrong != NULL) {
         snprintf(why, CONFIG_WHY_MAX,
                  "the limit %s is out of range or contradicts another; see `enigma config --print`", wrong);
@@ -62,9 +77,6 @@ int risk_init(struct agent *a, char why[CONFIG_WHY_MAX])
         snprintf(why, CONFIG_WHY_MAX, "primary_tf %.8s is no timeframe", config_text(c, CFG_primary_tf));
         return ERR_CONFIG;
     }
-    r->leverage = (int32_t)config_int(c, CFG_leverage);
-    config_hash(c, hash);
-    r->config_hash = strtoull(hash, NULL, 16);
     token_account(config_text(c, CFG_mode), config_text(c, CFG_rest_url), r->account);
     name_instruments(r, c);
     books_init(&r->books, r->bar_ns, r->market.n);

@@ -47,7 +47,7 @@ int main(int argc, char **argv)
     const struct agent_def def = {
         .id = AGENT_RISK, .routes = routes, .requests = requests, .state = &state,
         .init = risk_init, .load = risk_load, .note = risk_note, .start = risk_start, .warm = risk_warm,
-        .save = risk_save, .counters = risk_counters,
+        .save = risk_save, .counters = risk_counters, .configured = risk_configured,
     };
     return agent_main(&def, argc, argv);
 }

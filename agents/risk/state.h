@@ -48,6 +48,7 @@ struct risk {
 
 /* keep.c */
 int  risk_init(struct agent *a, char why[CONFIG_WHY_MAX]);
+void risk_configured(struct agent *a);
 int  risk_load(struct agent *a, const void *data, size_t len);
 int  risk_note(struct agent *a, uint16_t kind, const void *data, size_t len);
 void risk_save(struct agent *a, void **data, size_t *len);

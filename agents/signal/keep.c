@@ -57,22 +57,42 @@ struct snapshot_head {
 
 /* ---- configuration ---- */
 
+/* All that is kept of the keys that may change while running. */
+static int derive(struct signals *s, const struct config *c, char why[CONFIG_WHY_MAX])
+{
+    int err = strategies_from_config(c, &s->chosen, why);
+    if (err < 0)
+        return err;
+    s->batch_ns = config_int(c, CFG_batch_ms) * 1000000;
+    for (int i = 0; i < s->chosen.strategies.n; i++) {
+        const struct strategies_one *one = &s->chosen.strategies.of[i];
+        uint8_t hash[16];
+        hash128(one->params.v, one->def->params * sizeof one->params.v[0], hash);
+        sodium_bin2hex(s->params_hash[i], sizeof s->params_hash[i], hash, sizeof hash);
+    }
+    return ERR_OK;
+}
+
+/* The strategies and their history stay; their thresholds may be others. */
+void signals_configured(struct agent *a)
+{
+    struct signals *s = agent_state(a);
+    char why[CONFIG_WHY_MAX];
+    must(derive(s, agent_config(a), why) == ERR_OK);    /* config_check has seen it */
+    for (int i = 0; i < s->n_symbols; i++)
+        strategies_adopt(&s->chosen.strategies, s->symbols[i].rules);
+}
+
 static int read_strategies(struct signals *s, const struct config *c, char why[CONFIG_WHY_MAX])
 {
     bool paper = strcmp(config_text(c, CFG_mode), "paper") == 0 && *config_text(c, CFG_rest_url) == '\0';
-    int err = strategies_from_config(c, &s->chosen, why);
+    int err = derive(s, c, why);
     if (err < 0)
         return err;
     if (s->chosen.probe && !paper) {
         snprintf(why, CONFIG_WHY_MAX,
                  "strategy probe trades blindly: only with mode = paper and an empty rest_url");
         return ERR_CONFIG;
-    }
-    for (int i = 0; i < s->chosen.strategies.n; i++) {
-        const struct strategies_one *one = &s->chosen.strategies.of[i];
-        uint8_t hash[16];
-        hash128(one->params.v, one->def->params * sizeof one->params.v[0], hash);
-        sodium_bin2hex(s->params_hash[i], sizeof s->params_hash[i], hash, sizeof hash);
     }
     ranker_init(&s->ranker);
     return ERR_OK;
@@ -111,7 +131,6 @@ int signals_init(struct agent *a, char why[CONFIG_WHY_MAX])
     struct signals *s = agent_state(a);
     const struct config *c = agent_config(a);
     s->agent = a;
-    s->batch_ns = config_int(c, CFG_batch_ms) * 1000000;
     int err = read_strategies(s, c, why);
     if (err == ERR_OK)
         err = read_symbols(s, c, why);

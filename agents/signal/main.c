@@ -31,6 +31,7 @@ int main(int argc, char **argv)
         .id = AGENT_SIGNAL, .routes = routes, .state = &state,
         .init = signals_init, .load = signals_load, .note = signals_note, .start = signals_start,
         .warm = signals_warm, .save = signals_save, .counters = signals_counters, .fini = signals_fini,
+        .configured = signals_configured,
     };
     return agent_main(&def, argc, argv);
 }

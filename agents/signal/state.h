@@ -69,6 +69,7 @@ struct signals {
 
 /* keep.c */
 int  signals_init(struct agent *a, char why[CONFIG_WHY_MAX]);
+void signals_configured(struct agent *a);
 int  signals_load(struct agent *a, const void *data, size_t len);
 int  signals_note(struct agent *a, uint16_t kind, const void *data, size_t len);
 void signals_save(struct agent *a, void **data, size_t *len);

@@ -161,6 +161,12 @@ int strategies_start(const struct strategies *s, struct strategies_state *state,
     return ERR_OK;
 }
 
+void strategies_adopt(const struct strategies *s, struct strategies_state *state)
+{
+    for (int i = 0; i < s->n; i++)
+        ((struct strategy_head *)own(s, state, i))->params = s->of[i].params;
+}
+
 int strategies_ready(const struct strategies *s, const struct strategies_state *state)
 {
     int n = 0;

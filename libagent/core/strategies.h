@@ -84,6 +84,8 @@ int strategies_set(struct strategies *s, const char *word, char why[STRATEGIES_W
 int strategies_find(const struct strategies *s, const char *name);
 
 size_t strategies_size(const struct strategies *s);
+/* The same choice with other thresholds (what a strategy derives from its parameters when it starts stays as it was). */
+void strategies_adopt(const struct strategies *s, struct strategies_state *state);
 /* *state, before any bar.  ERR_RANGE with a text: parameters or timeframes of a strategy contradict
  * each other; *state is then not to be used. */
 int strategies_start(const struct strategies *s, struct strategies_state *state,

@@ -268,6 +268,8 @@ out:
     free(text);
 }
 
+void venue_rates(struct venue_options *o, const struct config *c) { (void)o, (void)c; }
+void venue_tune(struct venue *v, const struct config *c) { (void)v, (void)c; }
 int venue_new(const struct venue_options *o, struct venue **ret)
 {
     st.options = *o;
@@ -298,6 +300,7 @@ struct loop_watch *loop_watch_fd(struct loop *l, int fd, void (*fn)(void *arg), 
 
 int signer_fd(void) { return -1; }
 int witness_fd(void) { return -1; }
+int signer_config(const struct policy_limits *limits, char why[SIGNER_WHY_MAX]) { (void)limits, (void)why; return ERR_OK; }
 void signer_setup(const struct policy_limits *limits, uint32_t uid, double timer_scale)
 {
     (void)limits, (void)uid, (void)timer_scale;

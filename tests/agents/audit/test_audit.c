@@ -373,7 +373,29 @@ START_TEST(heartbeats_are_counted_and_not_archived)
 }
 END_TEST
 
-TESTS("audit", the_archive_gives_back_the_same_ledger, the_frames_are_archived_byte_for_byte,
+START_TEST(a_tighter_limit_is_no_mistake_of_what_is_open_already)
+{
+    static const char *const symbols[] = {"AAAUSDTM", "BBBUSDTM", "CCCUSDTM"};
+    begin();
+    hear_account("10000", "9900");
+    for (int i = 0; i < 3; i++)
+        hear_opened(position(symbols[i]));
+    check_broken("I-013", false);
+    fake_config(a, "max_open_positions", "2");
+    audit_configured(a);
+    check_broken("I-013", false);
+    hear_closed(symbols[0], "1");
+    check_broken("I-013", false);                   /* it holds again: from now on as ever */
+    hear_opened(position(symbols[0]));
+    check_broken("I-013", true);
+    fake_config(a, "max_open_positions", "1");
+    audit_configured(a);
+    check_broken("I-013", true);                    /* broken before: not excused */
+    finish();
+}
+END_TEST
+
+TESTS("audit", a_tighter_limit_is_no_mistake_of_what_is_open_already, the_archive_gives_back_the_same_ledger, the_frames_are_archived_byte_for_byte,
       a_note_cut_at_any_byte_never_counts_as_its_message, a_snapshot_of_another_length_or_version_is_refused,
       nothing_is_judged_before_the_account_is_known, each_invariant_holds_at_its_limit_and_breaks_beyond,
       the_sum_of_margins_and_the_number_of_positions_are_bounded, one_loss_more_than_allowed_breaks_and_a_win_mends,

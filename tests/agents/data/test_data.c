@@ -32,6 +32,8 @@ static bool stream_up;
 static int64_t missing_ns;          /* the venue's kline answers lack this bar */
 static bool venue_fails;
 
+void venue_rates(struct venue_options *o, const struct config *c) { (void)o, (void)c; }
+void venue_tune(struct venue *v, const struct config *c) { (void)v, (void)c; }
 int venue_new(const struct venue_options *options, struct venue **ret)
 {
     (void)options;

@@ -46,6 +46,7 @@ static struct fake_venue {
     size_t head, tail;
     struct { void (*fn)(struct agent *a, void *arg); void *arg; } effects[4096];
     size_t effects_head, effects_tail;
+    struct policy_limits signer;        /* as the signer was told last */
 } fv;
 
 /* The next `times` calls that begin like this fail. */
@@ -332,6 +333,8 @@ void venue_call(struct venue *v, enum venue_class class, const char *method, con
     fv.queue[fv.tail++].answer = a;
 }
 
+void venue_rates(struct venue_options *o, const struct config *c) { (void)o, (void)c; }
+void venue_tune(struct venue *v, const struct config *c) { (void)v, (void)c; }
 int venue_new(const struct venue_options *o, struct venue **ret)
 {
     fv.options = *o;
@@ -355,6 +358,15 @@ void venue_stream_subscribe(struct venue_stream *s, const char *topic, bool priv
 
 int signer_fd(void) { return -1; }
 int witness_fd(void) { return -1; }
+/* Of the limits, the leverage stands for all. */
+int signer_config(const struct policy_limits *limits, char why[SIGNER_WHY_MAX])
+{
+    (void)why;
+    if (fv.signer.max_leverage != 0 && limits->max_leverage > fv.signer.max_leverage)
+        return ERR_REFUSED;
+    fv.signer = *limits;
+    return ERR_OK;
+}
 void signer_setup(const struct policy_limits *limits, uint32_t uid, double timer_scale)
 {
     (void)limits, (void)uid, (void)timer_scale;

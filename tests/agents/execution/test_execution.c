@@ -1614,7 +1614,24 @@ START_TEST(a_whole_trade_survives_a_crash_at_every_step)
 }
 END_TEST
 
-TESTS("execution", a_key_that_may_transfer_enters_nothing_and_protects_all_the_same,
+START_TEST(another_configuration_counts_at_once_and_what_the_signer_refuses_needs_another_signer)
+{
+    begin();
+    fake_config(a, "time_stop_bars", "7");
+    fake_config(a, "max_leverage", "10");
+    execution_configured(a);
+    ck_assert_int_eq(x->params.time_stop_bars, 7);
+    ck_assert_int_eq(fv.signer.max_leverage, 10);
+    ck_assert(fv.signer.config_hash != 0 && !a->restarting);
+    fake_config(a, "max_leverage", "12");
+    execution_configured(a);
+    ck_assert(a->restarting);
+    end();
+}
+END_TEST
+
+TESTS("execution", another_configuration_counts_at_once_and_what_the_signer_refuses_needs_another_signer,
+      a_key_that_may_transfer_enters_nothing_and_protects_all_the_same,
       a_live_key_that_works_from_any_address_or_is_of_another_account_enters_nothing,
       a_venue_that_does_not_say_what_the_key_may_is_traded_on_only_when_it_did_before,
       a_stop_file_that_was_there_before_the_start_lets_nothing_in,

@@ -33,6 +33,7 @@ int store_open(const struct store_options *options, struct store **ret)
 void store_close(struct store **s) { *s = NULL; }
 enum store_state store_state(const struct store *s) { (void)s; return store_now; }
 const char *store_state_text(enum store_state state) { (void)state; return "as the test says"; }
+void queue_set_limit(struct queue *q, int limit) { (void)q, (void)limit; }
 struct queue *queue_new(struct store *s, int limit) { (void)limit; return (struct queue *)(void *)s; }
 void queue_destroy(struct queue **q) { *q = NULL; }
 void queue_take(struct queue *q, const char *worker, int64_t lease_ms, queue_taken_fn *done, void *arg)

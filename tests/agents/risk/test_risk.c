@@ -1043,7 +1043,30 @@ START_TEST(a_configuration_that_contradicts_itself_ends_the_start)
 }
 END_TEST
 
-TESTS("risk", approves_with_everything_that_execution_needs, the_token_says_what_the_approval_says,
+START_TEST(another_configuration_counts_from_the_next_decision_on)
+{
+    setup();
+    uint64_t hash = r->config_hash;
+    fake_config(a, "max_open_positions", "3");
+    fake_config(a, "max_heat_pct", "1.5");
+    fake_config(a, "leverage", "2");
+    risk_configured(a);
+    ck_assert_int_eq(r->limits.max_positions, 3);
+    ck_assert(dec_eq(r->limits.max_heat, dec_lit("0.015")));
+    ck_assert_int_eq(r->leverage, 2);
+    ck_assert_uint_ne(r->config_hash, hash);
+    struct msg_signal_generated m = signal_of("AAAUSDTM", 1);
+    ck_assert_str_eq(ask(&m), "OK");
+    const struct msg_risk_approved *yes = fake_heard(a, MSG_RISK_APPROVED, 0);
+    ck_assert_int_eq(yes->leverage, 2);
+    struct token t;
+    ck_assert_int_eq(token_decode(yes->token, TOKEN_BODY, &t), ERR_OK);
+    ck_assert_uint_eq(t.config_hash, r->config_hash);
+    teardown();
+}
+END_TEST
+
+TESTS("risk", another_configuration_counts_from_the_next_decision_on, approves_with_everything_that_execution_needs, the_token_says_what_the_approval_says,
       the_key_is_made_once_and_must_be_private, a_signal_heard_twice_has_one_answer,
       what_is_old_late_or_not_among_the_best_is_refused, only_trading_lets_in,
       an_orchestrator_that_fell_silent_lets_nobody_in, a_market_unknown_closed_or_old_lets_nobody_in,

@@ -294,7 +294,34 @@ START_TEST(a_choice_that_cannot_run_is_named_at_start)
 }
 END_TEST
 
-TESTS("chosen", by_default_the_signals_are_those_of_the_score_strategy,
+START_TEST(another_threshold_counts_from_the_next_bar_on_and_the_history_stays)
+{
+    void *data = NULL;
+    size_t len = 0;
+    start_with("score");
+    warm();
+    tell_bars(0, 240);
+    ck_assert_uint_gt(fake_count(a, MSG_SIGNAL_GENERATED), 0);
+    fake_config(a, "signal_min_score", "130");
+    fake_config(a, "batch_ms", "700");
+    signals_configured(a);
+    ck_assert_int_eq(s->batch_ns, 700000000);
+    const struct strategy_head *h = strategies_state_of(&s->chosen.strategies, s->symbols[0].rules, 0);
+    ck_assert_int_eq(h->bars > 240, 1);
+    fake_forget(a);
+    tell_bars(240, 240);
+    ck_assert_uint_eq(fake_count(a, MSG_SIGNAL_GENERATED), 0);
+    signals_save(a, &data, &len);
+    int64_t bars = h->bars;
+    memset(s->symbols[0].rules, 0, strategies_size(&s->chosen.strategies));
+    ck_assert_int_eq(signals_load(a, data, len), ERR_OK);       /* as a restart: not left out */
+    ck_assert_int_eq(h->bars, bars);
+    free(data);
+    stop();
+}
+END_TEST
+
+TESTS("chosen", another_threshold_counts_from_the_next_bar_on_and_the_history_stays, by_default_the_signals_are_those_of_the_score_strategy,
       each_strategy_runs_when_it_is_chosen_and_names_its_signals,
       several_strategies_are_ranked_together_whoever_reports_first, a_restart_agrees_with_never_having_stopped,
       a_snapshot_of_other_strategies_is_left_out_and_their_open_signals_with_it,
