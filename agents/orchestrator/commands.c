@@ -19,7 +19,7 @@
 #include "agents/orchestrator/orchestrator.h"
 
 #define STOP_DEADLINE_MS_ASK 3000
-#define SIGNED_NS            (60 * NS_PER_S)    /* a resume signed longer ago is none */
+#define SIGNED_NS            (60 * NS_PER_S)    /* what was signed longer ago is not */
 
 static void answer(struct agent *a, const struct reply_to *to, bool accepted, const char *text)
 {
@@ -99,17 +99,22 @@ static void publish_command(struct agent *a, const struct msg_operator_command *
     agent_publish(a, TOPIC_EMERGENCY_STOP, NULL, MSG_EMERGENCY_STOP, &stop, NULL);
 }
 
+bool orch_signed(struct agent *a, struct resume *r, const uint8_t *signature, size_t len)
+{
+    const struct config *c = agent_config(a);
+    int64_t age_ns = agent_now_ns(a) - r->issued_ns;
+    uint8_t key[TOKEN_PUBLIC];
+    token_account(config_text(c, CFG_mode), config_text(c, CFG_rest_url), r->account);
+    return len == RESUME_SIGNATURE && age_ns > -SIGNED_NS && age_ns < SIGNED_NS &&
+           signkey_public("etc/keys", "operator", key) == ERR_OK && resume_verify(r, signature, key) == ERR_OK;
+}
+
 /* Out of an emergency leads the operator's own signature, and nothing that anybody else could say in its name. */
 static bool signed_by_operator(struct agent *a, const struct msg_operator_command *m)
 {
-    const struct config *c = agent_config(a);
-    int64_t age_ns = agent_now_ns(a) - m->signed_ns;
-    uint8_t key[TOKEN_PUBLIC];
     struct resume r = {.issued_ns = m->signed_ns};
     TEXT_COPY(r.reason, m->reason);
-    token_account(config_text(c, CFG_mode), config_text(c, CFG_rest_url), r.account);
-    return m->signature_len == RESUME_SIGNATURE && age_ns > -SIGNED_NS && age_ns < SIGNED_NS &&
-           signkey_public("etc/keys", "operator", key) == ERR_OK && resume_verify(&r, m->signature, key) == ERR_OK;
+    return orch_signed(a, &r, m->signature, m->signature_len);
 }
 
 static void change_state(struct agent *a, const struct reply_to *to, const struct msg_operator_command *m,
@@ -132,6 +137,10 @@ static void change_state(struct agent *a, const struct reply_to *to, const struc
     }
     if (m->verb == VERB_RESUME && !registry_all_ready(&o->registry)) {
         answer(a, to, false, "not all agents are ready; see `enigma status`");
+        return;
+    }
+    if (m->verb == VERB_RESUME && registry_differing(&o->registry, o->config_hash) != AGENT_COUNT) {
+        answer(a, to, false, "not all agents run the same configuration and build; see `enigma status`");
         return;
     }
     if (ev == EV_ACKNOWLEDGE && !signed_by_operator(a, m)) {

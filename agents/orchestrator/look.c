@@ -23,6 +23,7 @@
 #define HOLD_MS    3000     /* an agent not ready for so long holds trading */
 #define COME_MS    10000    /* at start-up one that has not come for so long is reported */
 #define HUNG_MS    5000     /* silent for so long while its process lives: killed */
+#define MIXED_MS   1000     /* not all with the same configuration for so long holds trading */
 
 /* What somebody must know who looks at no screen. */
 static void tell_people(struct orchestrator *o, enum machine_event ev, enum system_state now, const char *reason)
@@ -167,6 +168,26 @@ static void report_missing(struct agent *a, int64_t now_ns)
     }
 }
 
+/* One that runs another configuration or build than the others: no entries.  For a moment it is only about to follow
+ * what was committed. */
+static bool check_mixed(struct agent *a, enum party differing, int64_t now_ns)
+{
+    struct orchestrator *o = agent_state(a);
+    char text[96];
+    if (differing == AGENT_COUNT) {
+        o->differ_ns = 0;
+        agent_degraded_clear(a, "config", "MIXED");
+        return false;
+    }
+    if (o->differ_ns == 0)
+        o->differ_ns = now_ns;
+    if (now_ns - o->differ_ns < agent_scaled_ms(a, MIXED_MS) * NS_PER_MS)
+        return false;
+    snprintf(text, sizeof text, "%s runs another configuration or build than the orchestrator", party_name(differing));
+    agent_degraded(a, SEVERITY_HIGH, "config", "MIXED", text);
+    return true;
+}
+
 /* What follows from what is, in order of weight. */
 void orch_look(void *arg)
 {
@@ -186,7 +207,11 @@ void orch_look(void *arg)
     report_missing(a, now);
     break_deadlock(a);
 
-    bool ready = registry_all_ready(&o->registry);
+    enum party differing = registry_differing(&o->registry, o->config_hash);
+    bool mixed = check_mixed(a, differing, now);
+    orch_reload_look(a);
+
+    bool ready = registry_all_ready(&o->registry) && differing == AGENT_COUNT;
     bool wish = machine_wants_trading(o->kept.commanded, (enum verb)o->kept.last_verb, o->latch) && !o->restarting && !o->alarmed;
     if (o->kept.state == SYS_INITIALIZING && ready)
         orch_event(a, EV_STARTED, "all agents are ready");
@@ -196,6 +221,11 @@ void orch_look(void *arg)
     if (o->kept.state == SYS_TRADING && missing != AGENT_COUNT) {
         char text[96];
         snprintf(text, sizeof text, "%s is not ready", party_name(missing));
+        orch_event(a, EV_HOLD, text);
+    }
+    if (o->kept.state == SYS_TRADING && mixed) {
+        char text[96];
+        snprintf(text, sizeof text, "%s runs another configuration or build", party_name(differing));
         orch_event(a, EV_HOLD, text);
     }
     if (o->kept.state == SYS_PAUSED && o->kept.held && ready && wish)

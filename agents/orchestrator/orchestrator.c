@@ -126,6 +126,7 @@ static void check_health(void *arg)
         agent_degraded(a, SEVERITY_HIGH, "disk", "LOW_SPACE", "little free space left; free some");
     else
         agent_degraded_clear(a, "disk", "LOW_SPACE");
+    loop_timer_again(o->timer_health, config_int(agent_config(a), CFG_health_check_s) * 1000);
 }
 
 /* ---- start and stop ---- */
@@ -238,12 +239,12 @@ void orch_start(struct agent *a)
     resume_state(a);
     work_start(a);
     struct loop *l = agent_loop(a);
-    int64_t health_ms = config_int(agent_config(a), CFG_health_check_s) * 1000;
     o->timer_state = loop_timer_new(l, STATE_PERIOD_MS, STATE_PERIOD_MS, true, on_timer_state, a);
     o->timer_look = loop_timer_new(l, LOOK_MS, LOOK_MS, true, orch_look, a);
     o->timer_cycle = loop_timer_new(l, STATE_PERIOD_MS, 0, false, trading_cycle, a);
     o->timer_scan = loop_timer_new(l, STATE_PERIOD_MS, 0, false, scan_cycle, a);
-    o->timer_health = loop_timer_new(l, health_ms, health_ms, true, check_health, a);
+    o->timer_health = loop_timer_new(l, STATE_PERIOD_MS, 0, false, check_health, a);
+    orch_configured(a);
 }
 
 /* An emergency outlives the run: only the operator ends it. */

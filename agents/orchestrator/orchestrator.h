@@ -6,6 +6,7 @@
  *   alarms.c        degradations that stop or pause when they last
  *   work.c          the tasks of the workers
  *   commands.c      what the operator asks
+ *   reload.c        another configuration, in two phases
  *   keep.c          notes and snapshots
  *   machine.c       the table of states (pure)    registry.c  who is there (pure)   tasks.c  open tasks (pure)
  *
@@ -22,6 +23,7 @@
 #include "libagent/notify.h"
 #include "libagent/queue.h"
 #include "libagent/store.h"
+#include "proto/resume.h"
 
 #define ORCH_POSITIONS 64
 #define ORCH_ALARMS    16
@@ -36,7 +38,7 @@ struct orch_kept {
     int32_t commanded;          /* the operator has spoken at least once */
     int32_t last_verb;          /* enum verb, valid when commanded */
     int32_t held;               /* PAUSED by the system, not by the operator */
-    int32_t spare;
+    int32_t config_epoch;       /* said last */
     char reason[96];
 };
 
@@ -52,6 +54,17 @@ struct orch_alarm {
     char code[32], cause[16], text[160];    /* code "": free */
     bool critical;
     int64_t since_ns, heard_ns;             /* wall */
+};
+
+/* A reload under way. */
+struct orch_reload {
+    enum { RELOAD_NONE, RELOAD_ASKED, RELOAD_COMMITTED } stage;
+    struct reply_to to;
+    struct msg_config_reloaded answer;
+    bool by_operator;           /* signed */
+    uintptr_t number;
+    unsigned waiting;           /* who has not answered yet, as bits */
+    int64_t until_ns;           /* COMMITTED: mono; then whoever has not followed is named */
 };
 
 struct orchestrator {
@@ -75,6 +88,9 @@ struct orchestrator {
     char broken_id[40];         /* the question that was failed last to end a deadlock */
     bool restarting;            /* one of the agents ends again and again */
     bool alarmed;               /* orch_alarmed */
+    struct orch_reload reload;
+    char config_hash[20];       /* of our own */
+    int64_t differ_ns;          /* mono, since when somebody runs another configuration or build; 0: nobody does */
     int64_t copied_ns;                  /* wall; when the readable copies were written */
     struct loop_timer *timer_state, *timer_look, *timer_health, *timer_queue, *timer_cycle, *timer_scan;
 };
@@ -121,5 +137,13 @@ void orch_on_register(struct agent *a, const struct event *e);
 
 /* commands.c: what the operator asks */
 void orch_on_command(struct agent *a, const struct event *e);
+/* Was this signed by the operator, just now, for this account? */
+bool orch_signed(struct agent *a, struct resume *r, const uint8_t *signature, size_t len);
+
+/* reload.c */
+void orch_on_reload(struct agent *a, const struct event *e);
+void orch_on_proposed(struct agent *a, const struct event *e);
+void orch_configured(struct agent *a);
+void orch_reload_look(struct agent *a);     /* all follow what was committed? */
 
 #endif

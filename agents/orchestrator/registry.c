@@ -93,6 +93,27 @@ bool registry_all_ready(const struct registry *r)
     return true;
 }
 
+enum party registry_differing(const struct registry *r, const char *config_hash)
+{
+    const struct member *self = &r->members[r->self];
+    for (int i = 0; i < REGISTRY_AGENTS; i++) {
+        const struct member *m = &r->members[i];
+        if ((int)r->self != i && m->life != LIFE_DOWN &&
+            (strcmp(m->hb.config_hash, config_hash) != 0 ||
+             (self->heard_ns != 0 && strcmp(m->hb.build, self->hb.build) != 0)))
+            return (enum party)i;
+    }
+    return AGENT_COUNT;
+}
+
+enum party registry_absent(const struct registry *r)
+{
+    for (int i = 0; i < REGISTRY_AGENTS; i++)
+        if ((int)r->self != i && r->members[i].life == LIFE_DOWN)
+            return (enum party)i;
+    return AGENT_COUNT;
+}
+
 bool registry_is_missing(const struct registry *r, enum party who, int64_t grace_ns, int64_t now_ns)
 {
     const struct member *m = &r->members[who];

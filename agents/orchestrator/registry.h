@@ -49,6 +49,10 @@ void registry_planned(struct registry *r, enum party who);
 
 /* All seven are ready or active. */
 bool registry_all_ready(const struct registry *r);
+/* The first that is there with another configuration than this, or another build than our own; else AGENT_COUNT. */
+enum party registry_differing(const struct registry *r, const char *config_hash);
+/* The first that is not there now, but we; else AGENT_COUNT. */
+enum party registry_absent(const struct registry *r);
 /* Not ready for longer than grace_ns (the orchestrator itself never is). */
 bool registry_is_missing(const struct registry *r, enum party who, int64_t grace_ns, int64_t now_ns);
 /* The first of those, or AGENT_COUNT. */

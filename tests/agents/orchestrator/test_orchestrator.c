@@ -18,6 +18,7 @@ static struct orchestrator *o;
 static struct agent *a;
 static char dir[64];
 static int64_t epochs[REGISTRY_AGENTS];
+static const char *hash_of[REGISTRY_AGENTS];    /* of its configuration; NULL: as the orchestrator's */
 static uint8_t operator_secret[TOKEN_SECRET];
 
 /* ---- libagent/clock.h: both clocks are the test's ---- */
@@ -66,6 +67,7 @@ void store_set(struct store *s, const char *key, const void *value, size_t len, 
     (void)s, (void)key, (void)value, (void)len;
     done(arg, ERR_OK);
 }
+void queue_set_limit(struct queue *q, int limit) { (void)q, (void)limit; }
 struct queue *queue_new(struct store *s, int limit) { (void)limit; return (struct queue *)(void *)s; }
 void queue_destroy(struct queue **q) { *q = NULL; }
 void queue_add(struct queue *q, const char *id, int priority, const void *payload, size_t len, queue_done_fn *done,
@@ -151,6 +153,9 @@ static void finish(void)
     unlink("state.json");
     unlink("etc/keys/operator.sign");
     unlink("etc/keys/operator.sign.pub");
+    unlink(CONFIG_FILE);
+    unlink(PROPOSED_FILE);
+    unlink(COMMITTED_FILE);
     rmdir("etc/keys");
     rmdir("etc");
     ck_assert_int_eq(rmdir(dir), 0);
@@ -158,7 +163,8 @@ static void finish(void)
 
 static void beat_as(enum party who, enum life life)
 {
-    const struct msg_agent_hb hb = {.life = life};
+    struct msg_agent_hb hb = {.life = life};
+    TEXT_COPY(hb.config_hash, hash_of[who] != NULL ? hash_of[who] : o->config_hash);
     a->epoch = (uint32_t)epochs[who];
     fake_tell(a, orch_on_heartbeat, who, MSG_AGENT_HB, &hb);
 }
@@ -826,6 +832,271 @@ START_TEST(a_state_that_does_not_exist_is_refused)
 }
 END_TEST
 
+/* ---- another configuration ---- */
+
+static void write_config(const char *text)
+{
+    FILE *f = fopen(CONFIG_FILE, "we");
+    ck_assert(f != NULL && fputs(text, f) >= 0 && fclose(f) == 0);
+}
+
+static struct msg_config_reload reload_by_operator(void)
+{
+    struct msg_config_reload m = {.signed_ns = a->now_ns, .signature_len = RESUME_SIGNATURE};
+    struct resume r = {.issued_ns = m.signed_ns, .reload = true};
+    char why[CONFIG_WHY_MAX];
+    ck_assert_int_eq(config_bytes_hash(m.file_hash, why), ERR_OK);
+    TEXT_COPY(r.reason, m.file_hash);
+    token_account("paper", "", r.account);
+    resume_sign(&r, operator_secret, m.signature);
+    return m;
+}
+
+/* Its answer so far; NULL: the agents are being asked. */
+static const struct msg_config_reloaded *reload_as(const struct msg_config_reload *m)
+{
+    fake_forget(a);
+    fake_tell(a, orch_on_reload, AGENT_OPERATOR, MSG_CONFIG_RELOAD, m);
+    return fake_heard(a, MSG_CONFIG_RELOADED, 0);
+}
+
+static const struct msg_config_reloaded *reload(const char *text)
+{
+    write_config(text);
+    const struct msg_config_reload m = reload_by_operator();
+    return reload_as(&m);
+}
+
+/* All but the first n accept; what the operator is told, when he is told. */
+static const struct msg_config_reloaded *answer_all(int n_silent, bool accept)
+{
+    const struct msg_operator_reply m = {.accepted = accept, .text = "because"};
+    while (n_silent-- > 0 && fake_answer(a, ERR_TIMEOUT, MSG_OPERATOR_REPLY, NULL))
+        ;
+    while (fake_answer(a, ERR_OK, MSG_OPERATOR_REPLY, &m))
+        ;
+    if (a->follows > 0)
+        orch_configured(a);
+    a->follows = 0;
+    live(500);
+    return fake_heard(a, MSG_CONFIG_RELOADED, 0);
+}
+
+static void ck_refused(const struct msg_config_reloaded *m, const char *text)
+{
+    ck_assert_ptr_nonnull(m);
+    ck_assert(!m->accepted);
+    ck_assert_msg(strstr(m->text, text) != NULL, "%s", m->text);
+    ck_assert_int_ne(access(COMMITTED_FILE, F_OK), 0);
+}
+
+START_TEST(a_tighter_limit_is_in_force_at_once_when_all_have_accepted_it)
+{
+    begin();
+    live(1000);
+    ck_assert_str_eq(state(), "TRADING");
+    ck_assert_ptr_null(reload("max_open_positions = 3\nlog_level = debug\n"));
+    ck_assert_uint_eq(a->n_questions, REGISTRY_AGENTS - 1);
+    ck_assert_uint_eq(fake_count(a, MSG_CONFIG_PROPOSED), 1);
+    ck_assert_int_ne(access(COMMITTED_FILE, F_OK), 0);
+    const struct msg_config_reloaded *m = answer_all(0, true);
+    ck_assert_ptr_nonnull(m);
+    ck_assert_msg(m->accepted, "%s", m->text);
+    ck_assert_uint_eq(m->changes_n, 2);
+    ck_assert_int_eq(m->config_epoch, 1);
+    ck_assert_str_eq(m->hash, o->config_hash);
+    const struct msg_config_committed *c = fake_heard(a, MSG_CONFIG_COMMITTED, 0);
+    ck_assert_ptr_nonnull(c);
+    ck_assert_str_eq(c->hash, m->hash);
+    ck_assert_int_eq(config_int(agent_config(a), CFG_max_open_positions), 3);
+    ck_assert_str_eq(state(), "TRADING");
+    finish();
+}
+END_TEST
+
+START_TEST(what_the_state_does_not_allow_is_refused_by_name_value_and_mend)
+{
+    begin();
+    live(1000);
+    ck_refused(reload("max_open_positions = 6\n"), "max_open_positions: 5 to 6 (LIMIT, looser): looser only while");
+    ck_refused(reload("stop_atr = 2\n"), "stop_atr: 1.5 to 2 (PAUSED): only while entries are held: `enigma pause`");
+    ck_refused(reload("symbols = XBTUSDTM\n"), "(RESTART): read at start only");
+    ck_refused(reload("max_open_positions = 3\nsymbols = XBTUSDTM\n"), "symbols");
+    ck_refused(reload("\nleverage is five\n"), "etc/enigma.conf:2: ");
+    ck_assert_uint_eq(a->n_questions, 0);
+    ck_assert(order(VERB_PAUSE)->accepted);
+    ck_assert_ptr_null(reload("max_open_positions = 6\nstop_atr = 2\n"));
+    ck_assert(answer_all(0, true)->accepted);
+    finish();
+}
+END_TEST
+
+START_TEST(a_limit_is_loosened_by_the_operators_signature_of_these_bytes_only)
+{
+    begin();
+    live(1000);
+    ck_assert(order(VERB_PAUSE)->accepted);
+    write_config("max_open_positions = 6\n");
+    struct msg_config_reload m = reload_by_operator();
+    m.signature[7] ^= 1;
+    ck_refused(reload_as(&m), "operator's signature");
+    m = reload_by_operator();
+    m.signature_len = 0;
+    ck_refused(reload_as(&m), "operator's signature");
+    const struct msg_operator_command resume = signed_command(VERB_RESUME);
+    m = reload_by_operator();
+    memcpy(m.signature, resume.signature, sizeof m.signature);
+    ck_refused(reload_as(&m), "operator's signature");
+    m = reload_by_operator();
+    write_config("max_open_positions = 60\n");
+    ck_refused(reload_as(&m), "changed meanwhile");
+    TEXT_COPY(m.file_hash, reload_by_operator().file_hash);
+    ck_refused(reload_as(&m), "operator's signature");
+    m = reload_by_operator();
+    live(61000);
+    ck_refused(reload_as(&m), "operator's signature");
+    m = reload_by_operator();
+    ck_assert_ptr_null(reload_as(&m));
+    ck_assert(answer_all(0, true)->accepted);
+    finish();
+}
+END_TEST
+
+START_TEST(one_that_refuses_keeps_silent_or_is_away_leaves_everything_as_it_was)
+{
+    begin();
+    live(1000);
+    ck_assert_ptr_null(reload("max_open_positions = 3\n"));
+    ck_refused(answer_all(0, false), "because; nothing was changed");
+    ck_assert_ptr_null(reload("max_open_positions = 3\n"));
+    ck_refused(answer_all(1, true), "data: does not answer");
+    ck_assert_int_eq(config_int(agent_config(a), CFG_max_open_positions), 5);
+    live_without(AGENT_RISK, DEAD_MS + 1000);
+    ck_refused(reload("max_open_positions = 3\n"), "risk is not there");
+    ck_assert_uint_eq(a->n_questions, 0);
+    finish();
+}
+END_TEST
+
+START_TEST(an_answer_to_an_earlier_question_counts_for_nothing)
+{
+    const struct msg_operator_reply yes = {.accepted = true}, no = {.accepted = false};
+    begin();
+    live(1000);
+    ck_assert_ptr_null(reload("max_open_positions = 3\n"));
+    ck_assert(fake_answer(a, ERR_OK, MSG_OPERATOR_REPLY, &no));     /* the others have not answered yet */
+    ck_assert_ptr_nonnull(fake_heard(a, MSG_CONFIG_RELOADED, 0));
+    ck_assert_ptr_null(reload("max_open_positions = 2\n"));
+    for (int i = 0; i < 5 + 5; i++)
+        ck_assert(fake_answer(a, ERR_OK, MSG_OPERATOR_REPLY, &yes));
+    ck_assert_int_ne(access(COMMITTED_FILE, F_OK), 0);
+    ck_assert(fake_answer(a, ERR_OK, MSG_OPERATOR_REPLY, &yes));
+    ck_assert_int_eq(access(COMMITTED_FILE, F_OK), 0);
+    finish();
+}
+END_TEST
+
+START_TEST(what_was_asked_in_pause_is_not_committed_in_trading)
+{
+    begin();
+    live(1000);
+    ck_assert(order(VERB_PAUSE)->accepted);
+    ck_assert_ptr_null(reload("max_open_positions = 6\n"));
+    ck_assert(order(VERB_RESUME)->accepted);
+    ck_assert_str_eq(state(), "TRADING");
+    ck_refused(answer_all(0, true), "looser only while entries are held");
+    finish();
+}
+END_TEST
+
+START_TEST(a_dry_run_and_what_is_in_force_already_change_nothing)
+{
+    begin();
+    live(1000);
+    write_config("max_open_positions = 3\n");
+    struct msg_config_reload m = reload_by_operator();
+    m.dry_run = true;
+    ck_assert(reload_as(&m)->accepted);
+    ck_assert_uint_eq(a->n_questions, 0);
+    ck_assert_int_ne(access(COMMITTED_FILE, F_OK), 0);
+    ck_assert(reload("# nothing\nmax_open_positions = 5\n")->accepted);
+    ck_assert_uint_eq(a->n_questions, 0);
+    fake_forget(a);
+    fake_tell(a, orch_on_reload, AGENT_GUEST, MSG_CONFIG_RELOAD, &m);
+    ck_assert_uint_eq(fake_count(a, MSG_ERROR_REPLY), 1);
+    ck_assert_ptr_null(reload("max_open_positions = 3\n"));
+    fake_forget(a);
+    fake_tell(a, orch_on_reload, AGENT_OPERATOR, MSG_CONFIG_RELOAD, &m);
+    ck_assert_uint_eq(fake_count(a, MSG_ERROR_REPLY), 1);           /* one at a time */
+    finish();
+}
+END_TEST
+
+START_TEST(one_with_another_configuration_holds_trading_until_it_has_caught_up)
+{
+    begin();
+    live(1000);
+    hash_of[AGENT_RISK] = "0123456789abcdef";
+    live(500);
+    ck_assert_str_eq(state(), "TRADING");           /* for a moment it only has not followed yet */
+    live(2000);
+    ck_assert_str_eq(state(), "PAUSED");
+    ck_assert_msg(strstr(o->kept.reason, "risk runs another configuration") != NULL, "%s", o->kept.reason);
+    ck_assert_ptr_nonnull(fake_degraded(a, "config", "MIXED"));
+    ck_assert(!order(VERB_RESUME)->accepted);
+    hash_of[AGENT_RISK] = NULL;
+    live(1000);
+    ck_assert_str_eq(state(), "TRADING");
+    ck_assert_ptr_null(fake_degraded(a, "config", "MIXED"));
+    finish();
+}
+END_TEST
+
+START_TEST(without_one_configuration_everywhere_it_does_not_start)
+{
+    begin();
+    hash_of[AGENT_AUDIT] = "0123456789abcdef";
+    live(5000);
+    ck_assert_str_eq(state(), "INITIALIZING");
+    hash_of[AGENT_AUDIT] = NULL;
+    live(1000);
+    ck_assert_str_eq(state(), "TRADING");
+    finish();
+}
+END_TEST
+
+START_TEST(a_commit_is_said_once_however_it_ended_before)
+{
+    begin();
+    live(1000);
+    ck_assert_ptr_null(reload("max_open_positions = 3\n"));
+    a->config_epoch = 0;
+    char why[CONFIG_WHY_MAX];
+    ck_assert_int_eq(config_commit(why), ERR_OK);   /* killed right after the rename */
+    restart();
+    agent_follow(a);                                /* as a start reads it */
+    fake_forget(a);
+    orch_configured(a);
+    ck_assert_uint_eq(fake_count(a, MSG_CONFIG_COMMITTED), 1);
+    orch_configured(a);
+    ck_assert_uint_eq(fake_count(a, MSG_CONFIG_COMMITTED), 1);
+    finish();
+}
+END_TEST
+
+START_TEST(what_the_optimizer_proposes_is_recorded_and_no_more)
+{
+    static const struct msg_config_proposed m = {.hash = "0123456789abcdef"};
+    begin();
+    live(1000);
+    fake_forget(a);
+    fake_tell(a, orch_on_proposed, AGENT_OPTIMIZER, MSG_CONFIG_PROPOSED, &m);
+    ck_assert_uint_eq(a->n_said, 0);
+    ck_assert_uint_eq(a->n_questions, 0);
+    finish();
+}
+END_TEST
+
 /* ---- tasks ---- */
 
 static void tend(void)
@@ -936,4 +1207,13 @@ TESTS("orchestrator", agents_that_wait_for_each_other_lose_the_youngest_question
       its_orderly_restarts_and_those_long_past_are_not, in_shutdown_nothing_is_alarmed,
       a_snapshot_restores_everything_and_an_older_one_without_the_starts_too, a_state_that_does_not_exist_is_refused,
       asks_for_one_backtest_per_market_day_and_adds_it_again_when_redis_lost_it,
-      a_task_that_is_done_failed_or_dead_is_open_no_longer)
+      a_task_that_is_done_failed_or_dead_is_open_no_longer,
+      a_tighter_limit_is_in_force_at_once_when_all_have_accepted_it,
+      what_the_state_does_not_allow_is_refused_by_name_value_and_mend,
+      a_limit_is_loosened_by_the_operators_signature_of_these_bytes_only,
+      one_that_refuses_keeps_silent_or_is_away_leaves_everything_as_it_was,
+      an_answer_to_an_earlier_question_counts_for_nothing, what_was_asked_in_pause_is_not_committed_in_trading,
+      a_dry_run_and_what_is_in_force_already_change_nothing,
+      one_with_another_configuration_holds_trading_until_it_has_caught_up,
+      without_one_configuration_everywhere_it_does_not_start, a_commit_is_said_once_however_it_ended_before,
+      what_the_optimizer_proposes_is_recorded_and_no_more)
