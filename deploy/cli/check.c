@@ -12,15 +12,13 @@
 #include <unistd.h>
 
 #include "libagent/certs.h"
-#include "libagent/config.h"
 #include "libagent/latch.h"
+#include "libagent/reload.h"
 #include "proto/enums.h"
 #include "proto/err.h"
 
 #include "deploy/cli/cli.h"
 #include "deploy/cli/leftovers.h"
-
-extern char **environ;
 
 static int failures;
 
@@ -110,14 +108,14 @@ static void check_instance(const struct cli *c)
 static void check_configuration(void)
 {
     char why[CONFIG_WHY_MAX] = "";
-    struct config *c = config_new();
-    int err = access("etc/enigma.conf", F_OK) == 0 ? config_read_file(c, "etc/enigma.conf", why) : ERR_OK;
-    if (err == ERR_OK)
-        err = config_read_env(c, environ, why);
-    if (err == ERR_OK)
-        err = config_check(c, why);
+    struct config *c = NULL;
+    int err = config_resolve(CONFIG_FILE, 0, NULL, &c, NULL, why);
     config_destroy(&c);
     line(err == ERR_OK ? "ok" : "fail", err == ERR_OK ? "the configuration" : why, "");
+    if (err == ERR_OK && cli_running())
+        cli_config_pending(why);
+    if (err == ERR_OK && *why != '\0')
+        line("warn", why, "");
 }
 
 int verb_doctor(struct cli *c, int argc, char **argv)
@@ -133,35 +131,38 @@ int verb_doctor(struct cli *c, int argc, char **argv)
 
 int verb_config(struct cli *c, int argc, char **argv)
 {
-    char why[CONFIG_WHY_MAX] = "", hash[20];
-    const char *file = "etc/enigma.conf";
+    char why[CONFIG_WHY_MAX] = "", hash[20], pending[CONFIG_WHY_MAX] = "";
     const char *given = NULL;
+    struct config *cfg = NULL;
     int rc = cli_value(&argc, argv, "--check", &given);
-    bool check = given != NULL;
     cli_flag(&argc, argv, "--print");
     if (rc == EXIT_OK && argc > 1)
         rc = cli_unknown("config", argv[1]);
-    if (rc == EXIT_OK && !check)
+    if (rc == EXIT_OK && given == NULL)
         rc = cli_enter(c);
     if (rc != EXIT_OK)
         return rc;
-    if (check)
-        file = given;
-    struct config *cfg = config_new();
-    int err = check || access(file, F_OK) == 0 ? config_read_file(cfg, file, why) : ERR_OK;
-    if (err == ERR_OK && !check)
-        err = config_read_env(cfg, environ, why);
-    if (err == ERR_OK)
-        err = config_check(cfg, why);
+    int err;
+    if (given != NULL) {
+        cfg = config_new();
+        err = config_read_file(cfg, given, why);
+        if (err == ERR_OK)
+            err = config_check(cfg, why);
+    } else {
+        bool running = cli_running();
+        err = config_resolve(running ? config_in_force() : CONFIG_FILE, 0, NULL, &cfg, NULL, why);
+        if (running)
+            cli_config_pending(pending);
+    }
     if (err < 0) {
         fprintf(stderr, "enigma config: %s\n", why);
         config_destroy(&cfg);
         return EXIT_BAD_CONFIG;
     }
-    for (int i = 0; !check && i < CFG_COUNT; i++)
+    for (int i = 0; given == NULL && i < CFG_COUNT; i++)
         printf("%-26s %-40s # %s\n", config_keys[i].name, config_text(cfg, (enum cfg)i), config_source(cfg, (enum cfg)i));
     config_hash(cfg, hash);
-    printf("# configuration %s\n", hash);
+    printf("# configuration %s%s%s\n", hash, *pending ? "; " : "", pending);
     config_destroy(&cfg);
     return EXIT_OK;
 }

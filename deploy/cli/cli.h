@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libagent/config.h"
+
 enum exit_code {
     EXIT_OK, EXIT_FAILED, EXIT_BAD_USAGE, EXIT_NOT_RUNNING, EXIT_BAD_CONFIG, EXIT_TIMED_OUT, EXIT_REFUSED,
 };
@@ -26,6 +28,7 @@ int verb_status(struct cli *c, int argc, char **argv);
 int verb_sniff(struct cli *c, int argc, char **argv);
 int verb_logs(struct cli *c, int argc, char **argv);
 int verb_command(struct cli *c, int argc, char **argv);     /* pause resume stop flatten close emergency restart */
+int verb_reload(struct cli *c, int argc, char **argv);
 int verb_positions(struct cli *c, int argc, char **argv);
 int verb_trades(struct cli *c, int argc, char **argv);
 int verb_orders(struct cli *c, int argc, char **argv);
@@ -45,6 +48,12 @@ bool cli_running(void);
 /* Enter it, see that it runs, if without its process manager, and go on the bus as operator or guest.  EXIT_...
  * with a message. */
 int cli_connect(const struct cli *c, const char *verb, const char *as, struct client **ret);
+/* The operator's signature, for the account of the configuration in force; EXIT_BAD_CONFIG with a message.  In the
+ * instance's directory. */
+struct resume;
+int cli_sign(const char *verb, struct resume *r, uint8_t *ret);     /* RESUME_SIGNATURE bytes */
+/* What etc/enigma.conf says that is not in force, for people; "" when that is nothing.  In the instance's directory. */
+void cli_config_pending(char ret[CONFIG_WHY_MAX]);
 /* Say that an agent did not answer (err and why of client_ask); EXIT_TIMED_OUT, EXIT_FAILED. */
 int cli_no_answer(const char *verb, const char *who, int err, const char *why);
 

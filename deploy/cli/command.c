@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "libagent/clock.h"
-#include "libagent/config.h"
 #include "libagent/latch.h"
+#include "libagent/reload.h"
 #include "libagent/signkey.h"
 #include "proto/err.h"
 #include "proto/resume.h"
@@ -18,8 +18,6 @@
 #define ANSWER_MS  5000
 #define RESTART_MS 10000
 #define EXISTS_MS  1500
-
-extern char **environ;
 
 struct restarting {
     struct client *c;
@@ -114,31 +112,34 @@ static bool nothing_to_close(struct client *c, const char *symbol)
     return true;
 }
 
-/* Resume carries the operator's signature: after an emergency it is asked for.  In the instance's directory. */
-static int sign_resume(struct msg_operator_command *m)
+int cli_sign(const char *verb, struct resume *r, uint8_t *ret)
 {
     char why[CONFIG_WHY_MAX] = "";
     uint8_t secret[TOKEN_SECRET];
-    struct resume r = {.issued_ns = wall_ns()};
-    struct config *c = config_new();
-    int err = access("etc/enigma.conf", F_OK) == 0 ? config_read_file(c, "etc/enigma.conf", why) : ERR_OK;
-    if (err == ERR_OK)
-        err = config_read_env(c, environ, why);
-    TEXT_COPY(r.reason, m->reason);
-    if (err == ERR_OK)
-        token_account(config_text(c, CFG_mode), config_text(c, CFG_rest_url), r.account);
-    config_destroy(&c);
-    if (err == ERR_OK)
+    struct config *c = NULL;
+    int err = config_resolve(config_in_force(), 0, NULL, &c, NULL, why);
+    if (err == ERR_OK) {
+        token_account(config_text(c, CFG_mode), config_text(c, CFG_rest_url), r->account);
         err = signkey_load("etc/keys", "operator", secret, why);
+    }
+    config_destroy(&c);
     if (err < 0) {
-        fprintf(stderr, "enigma resume: %s\n", why);
+        fprintf(stderr, "enigma %s: %s\n", verb, why);
         return EXIT_BAD_CONFIG;
     }
-    m->signed_ns = r.issued_ns;
-    m->signature_len = RESUME_SIGNATURE;
-    resume_sign(&r, secret, m->signature);
+    resume_sign(r, secret, ret);
     sodium_memzero(secret, sizeof secret);
     return EXIT_OK;
+}
+
+/* Resume carries the operator's signature: after an emergency it is asked for. */
+static int sign_resume(struct msg_operator_command *m)
+{
+    struct resume r = {.issued_ns = wall_ns()};
+    TEXT_COPY(r.reason, m->reason);
+    m->signed_ns = r.issued_ns;
+    m->signature_len = RESUME_SIGNATURE;
+    return cli_sign("resume", &r, m->signature);
 }
 
 /* Nobody answered: the latch needs nobody.  The signer and execution look at the file by themselves. */

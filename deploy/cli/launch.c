@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "libagent/clock.h"
-#include "libagent/config.h"
+#include "libagent/reload.h"
 #include "proto/err.h"
 #include "proto/text.h"
 #include "proto/tm.h"
@@ -35,8 +35,6 @@
 #define STOP_MS      15000
 #define LEFTOVERS_MS 5000
 #define PID_FILE     "sock/supervisord.pid"
-
-extern char **environ;
 
 static void usage(FILE *f)
 {
@@ -241,12 +239,8 @@ static int check_own(const char *bin, const struct instance_options *o)
 static int check_config(bool live)
 {
     char why[CONFIG_WHY_MAX];
-    struct config *c = config_new();
-    int err = config_read_file(c, "etc/enigma.conf", why);
-    if (err == ERR_OK)
-        err = config_read_env(c, environ, why);
-    if (err == ERR_OK)
-        err = config_check(c, why);
+    struct config *c = NULL;
+    int err = config_resolve(CONFIG_FILE, 0, NULL, &c, NULL, why);
     if (err == ERR_OK && live != (strcmp(config_text(c, CFG_mode), "live") == 0)) {
         err = ERR_CONFIG;
         snprintf(why, sizeof why, "mode = %s (%s) and %s contradict each other; live trading needs mode = live and --live",
@@ -256,6 +250,17 @@ static int check_config(bool live)
     if (err < 0)
         fprintf(stderr, "enigma up: %s\n", why);
     return err < 0 ? EXIT_BAD_CONFIG : EXIT_OK;
+}
+
+/* The operator's file is what this run begins with.  Programs started by hand (--dev) read it themselves. */
+static int commit_config(bool dev)
+{
+    char why[CONFIG_WHY_MAX] = "etc/committed.conf cannot be removed", hash[20];
+    if (dev ? unlink(COMMITTED_FILE) == 0 || errno == ENOENT
+            : config_propose(config_epoch() + 1, hash, why) == ERR_OK && config_commit(why) == ERR_OK)
+        return EXIT_OK;
+    fprintf(stderr, "enigma up: %s\n", why);
+    return EXIT_FAILED;
 }
 
 /* The lock, as LOCK_FD.  Who only looks whether it is held holds it for a moment: tried again. */
@@ -482,8 +487,10 @@ int verb_up(struct cli *c, int argc, char **argv)
     rc = instance_make(c->instance, c->bin, &o);
     if (rc == EXIT_OK)
         rc = check_config(o.live);
-    if (rc == EXIT_OK)
+    if (rc == EXIT_OK) {
         leftovers_end(LEFTOVERS_MS);
+        rc = commit_config(o.dev);
+    }
     return rc == EXIT_OK ? run(&o) : rc;
 }
 

@@ -28,6 +28,7 @@ static const struct verb {
     {"orders", verb_orders, "[--json]", "open and last finished orders"},
     {"pause", verb_command, "[--symbol S]", "no new entries; exits run"},
     {"positions", verb_positions, "[--json] [--of AGENT]", "open positions, as execution or risk knows them"},
+    {"reload", verb_reload, "[--dry-run]", "put the changes of etc/enigma.conf in force, in all agents or in none"},
     {"restart", verb_command, "AGENT", "end one agent in order; it is started again at once"},
     {"resume", verb_command, "[--symbol S]", "trade again; after an emergency: acknowledge"},
     {"sniff", verb_sniff, "[TOPIC-PREFIX...]", "tail the bus; --help for its filters"},

@@ -9,6 +9,7 @@
 #include "libagent/clock.h"
 #include "proto/tm.h"
 
+#include "deploy/cli/cli.h"
 #include "deploy/cli/screen.h"
 
 #define AGENTS      (AGENT_AUDIT + 1)
@@ -178,6 +179,9 @@ void screen_status(const struct client_view *v, bool clear)
     else
         printf("bus: %lld messages, %lld refused%s\n", (long long)v->bus.messages, (long long)v->bus.refused,
                is_stale(v->bus_ns) ? "  STALE" : "");
+    char pending[CONFIG_WHY_MAX];
+    cli_config_pending(pending);
+    printf("configuration %s%s%s\n", v->hb[AGENT_ORCHESTRATOR].config_hash, *pending ? "; " : "", pending);
     for (int i = 0; i < AGENTS; i++)
         print_agent(v, i);
     print_failing();
@@ -204,7 +208,7 @@ void screen_status_json(const struct client_view *v)
         const struct msg_agent_hb *hb = &v->hb[i];
         json_t *a = v->hb_ns[i] == 0
                         ? json_null()
-                        : json_pack("{s:s, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:o}", "life",
+                        : json_pack("{s:s, s:s, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:o}", "config", hb->config_hash, "life",
                                     life_name(hb->life), "pid", (json_int_t)hb->pid, "epoch", (json_int_t)hb->epoch,
                                     "uptime_ms", (json_int_t)hb->uptime_ms, "age_s", age_s(v->hb_ns[i]), "lag_ms",
                                     (json_int_t)hb->lag_ms, "rss_kb", (json_int_t)hb->rss_kb, "cpu_ms",
@@ -213,8 +217,11 @@ void screen_status_json(const struct client_view *v)
                                     "detail", hb->detail, "degraded", degraded_json(hb));
         json_object_set_new(agents, party_name((enum party)i), a);
     }
+    char pending[CONFIG_WHY_MAX];
+    cli_config_pending(pending);
     json_t *all = json_pack(
-        "{s:s, s:s, s:f, s:s, s:s, s:s, s:b, s:f, s:f, s:f, s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:I, s:I, s:o, s:o}", "state",
+        "{s:s, s:s, s:s, s:f, s:s, s:s, s:s, s:b, s:f, s:f, s:f, s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:I, s:I, s:o, s:o}",
+        "config_pending", pending, "state",
         v->state_ns != 0 ? system_state_name(s->system_state) : "UNKNOWN", "reason", s->reason, "age_s",
         v->state_ns != 0 ? age_s(v->state_ns) : -1.0, "brain", s->brain, "miner", s->miner, "ecosystem", s->ecosystem,
         "running", s->running, "miner_gamma", s->miner_gamma, "miner_cascade", s->miner_cascade, "miner_kappa",

@@ -20,9 +20,9 @@
 
 #include "libagent/apikey.h"
 #include "libagent/clock.h"
-#include "libagent/config.h"
 #include "libagent/latch.h"
 #include "libagent/log.h"
+#include "libagent/reload.h"
 #include "proto/err.h"
 #include "proto/text.h"
 
@@ -54,7 +54,7 @@ static void usage(FILE *f)
 {
     fprintf(f, "usage: enigma-kill [-i DIR] [options]\n"
                "  -i, --instance DIR  the instance (default run/paper)\n"
-               "  --config FILE       its configuration (default DIR/etc/enigma.conf)\n"
+               "  --config FILE       its configuration (default: what is in force)\n"
                "  --key FILE          the API key (default DIR/etc/keys/paper-account.conf or live-account.conf)\n"
                "  --dry-run           read and show, change nothing\n"
                "  --yes               do not ask\n"
@@ -131,7 +131,7 @@ static int read_key(const struct options *o, bool live, struct apikey *k)
 static int read_config(const struct options *o, struct exchange *e)
 {
     char why[CONFIG_WHY_MAX] = "";
-    const char *file = o->config != NULL ? o->config : "etc/enigma.conf";
+    const char *file = o->config != NULL ? o->config : config_in_force();
     struct config *c = config_new();
     int rc = EXIT_FLAT;
     if ((o->config != NULL || access(file, F_OK) == 0) && config_read_file(c, file, why) < 0)

@@ -12,7 +12,7 @@ agents="orchestrator data signal risk execution optimizer audit"
 failures=0
 fail() { echo "FAILED: $*"; failures=$((failures + 1)); [ -n "${SURVEY:-}" ] || exit 1; }
 
-for verb in close config doctor down emergency flatten funnel keys logs orders pause positions restart resume sniff status stop trades up; do
+for verb in close config doctor down emergency flatten funnel keys logs orders pause positions reload restart resume sniff status stop trades up; do
   expect 0 enigma $verb --help
 done
 expect 2 enigma
