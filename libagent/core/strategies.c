@@ -378,14 +378,15 @@ void strategies_gate_name(const struct strategies *s, int which, const struct st
 
 /* ---- restart ---- */
 
-static bool same_choice(const struct strategies *s, const struct strategies_state *state)
+/* bytes: from anywhere, at any address; state: their head. */
+static bool same_choice(const struct strategies *s, const struct strategies_state *state, const char *bytes)
 {
     if (state->n != s->n || state->tf_ns != s->tf_ns || state->confirm_ns != s->confirm_ns)
         return false;
     for (int i = 0; i < s->n; i++) {
         const struct strategies_one *one = &s->of[i];
         struct strategy_head h;
-        memcpy(&h, strategies_state_of(s, state, i), sizeof h);
+        memcpy(&h, bytes + offset(s, i), sizeof h);
         h.name[sizeof h.name - 1] = '\0';
         if (strcmp(h.name, one->def->name) != 0 || h.size != one->def->size ||
             h.version != strategy_version(one->def) || h.tf_ns != s->tf_ns ||
@@ -407,7 +408,7 @@ int strategies_restore(const struct strategies *s, struct strategies_state *stat
         return ERR_VERSION;
     if (h.size != len)
         return ERR_TRUNCATED;
-    if (len != strategies_size(s) || !same_choice(s, bytes))
+    if (len != strategies_size(s) || !same_choice(s, &h, bytes))
         return ERR_TYPE;
     memcpy(state, bytes, len);
     return ERR_OK;
