@@ -86,7 +86,10 @@ unchanged
 mv "$dir/operator.sign" "$dir/etc/keys/operator.sign"
 expect 0 enigma reload
 wait_until 20 one && [ "$hash" != "$first" ] && in_state PAUSED || fail "not one configuration: $(one_hash)"
+held=$(figure positions_open)
 wait_until 20 enigma resume >/dev/null 2>&1 || fail "it does not resume"
+more() { [ "$(figure positions_open)" -gt "$held" ]; }
+wait_until 60 more || fail "nothing is entered under the new configuration: $(figure positions_open) as before"
 at=$(epoch)
 
 # Killed right after it: back with the same; edited only: not followed.
