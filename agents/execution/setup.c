@@ -134,16 +134,24 @@ void setup_modes(struct exec *x, bool all)
 
 /* ---- the key ---- */
 
+/* By the books, which hear of a fill first, or else by the venue's last list; and entries that may be filled yet. */
 void setup_key_refused(struct exec *x, const char *component, const char *code, const char *why)
 {
     char text[200];
     size_t n = (size_t)snprintf(text, sizeof text, "%s; open:", why), none = n;
-    for (size_t i = 0; i < x->n_symbols && n < sizeof text; i++)
-        if (x->symbols[i].venue_qty != 0)
-            n += (size_t)snprintf(text + n, sizeof text - n, " %s %lld", x->symbols[i].name,
-                                  (long long)x->symbols[i].venue_qty);
+    int entries = 0;
+    for (size_t i = 0; i < x->n_symbols && n < sizeof text; i++) {
+        const struct trade *t = books_trade(&x->books, x->symbols[i].name);
+        int64_t held = t != NULL && t->pnl.qty != 0 ? t->pnl.qty * t->pnl.side : x->symbols[i].venue_qty;
+        if (held != 0)
+            n += (size_t)snprintf(text + n, sizeof text - n, " %s %lld", x->symbols[i].name, (long long)held);
+    }
+    for (int i = 0; i < BOOKS_ORDERS; i++)
+        entries += order_live(&x->books.orders[i]) && x->books.orders[i].o.leg == LEG_ENTRY;
     if (n == none)
-        snprintf(text + n, sizeof text - n, " nothing");
+        n += (size_t)snprintf(text + n, sizeof text - n, " nothing");
+    if (entries > 0 && n < sizeof text)
+        snprintf(text + n, sizeof text - n, ", %d entries resting", entries);
     agent_degraded(x->agent, SEVERITY_CRITICAL, component, code, text);
 }
 

@@ -43,6 +43,7 @@ open_now() { admin truth | jq '[.positions[] | select(.open)] | length'; }
 some_open() { [ "$(open_now)" -ge 1 ]; }
 none_open() { [ "$(open_now)" = 0 ]; }
 wait_until 180 some_open || fail "nothing opened"
+wait_until 10 said position.opened || fail "what opened is not known"
 admin faults -d '{"fault":"key_revoked","on":true}' >/dev/null
 stopped() { figure_is state EMERGENCY_STOP && [ -e "$dir/STOP" ]; }
 wait_until 40 stopped || fail "a revoked key is no emergency: $(figure state)"
