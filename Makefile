@@ -49,6 +49,12 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 
+# Heartbeats carry the commit: agents of different ones do not trade together.
+BUILD := $(or $(shell git rev-parse --short=12 HEAD 2>/dev/null),dev)
+$(shell mkdir -p $(B); [ -e $(B)/build.$(BUILD) ] || { rm -f $(B)/build.*; touch $(B)/build.$(BUILD); })
+$(B)/libagent/agent.o: $(B)/build.$(BUILD)
+$(B)/libagent/agent.o: CPPFLAGS += -DENIGMA_BUILD='"$(BUILD)"'
+
 define archive
 $(B)/lib$(1).a: $(2)
 	@mkdir -p $$(@D)
