@@ -16,11 +16,12 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototyp
 FLAGS.release := -O2 -g
 FLAGS.asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 FLAGS.tsan    := -O1 -g -fsanitize=thread
-FLAGS.cov     := -O0 -g --coverage -DFAILPOINTS
+FLAGS.cov     := -O0 -g --coverage -fdata-sections -DFAILPOINTS
+LINKED.cov    := -Wl,-T,tests/coverage.ld -Wl,--wrap=__gcov_exit
 FLAGS.failpoints := -O1 -g -DFAILPOINTS
 CPPFLAGS += -I. -D_GNU_SOURCE
 CFLAGS   += -std=c11 $(WARN) $(FLAGS.$(V)) -fno-strict-overflow -MMD -MP
-LDFLAGS  += $(FLAGS.$(V)) -Wl,--as-needed
+LDFLAGS  += $(FLAGS.$(V)) -Wl,--as-needed $(LINKED.$(V))
 
 # What each part may link, itself first.  Intel's decimals have no shared library.
 SYS := -lbidgcc000 -lm
@@ -146,6 +147,10 @@ TESTS := $(TESTS.proto) $(TESTS.core) $(TESTS.exchange) $(TESTS.agent) $(TESTS.b
 
 tests: $(TESTS) $(SCENARIO_BINS)
 
+ifeq ($(V),cov)
+$(TESTS) $(SCENARIO_BINS) $(BINS): $(B)/tests/coverage.o
+endif
+
 # ---- what to type ----
 
 # Missing Debian packages are installed once; the stamp is newer than the list.
@@ -157,6 +162,7 @@ deps: build/.deps
 
 # Unit and protocol tests; V=asan, tsan, cov for the variants.
 check: $(TESTS)
+	@$(if $(filter cov,$(V)),find $(B) -name '*.gcda' -delete)
 	@tests/run.sh $(sort $(TESTS))
 	@$(if $(filter cov,$(V)),tests/coverage.sh $(B))
 

@@ -251,10 +251,8 @@ static bool answer(struct child *c)
 {
     static struct ask a;
     static struct told t;
-    ssize_t n = recv(c->fd, &a, sizeof a, 0);
-    if (n < 0 && errno == EINTR)
-        return true;
-    if (n != (ssize_t)sizeof a || a.token_len > TOKEN_SIZE)
+    /* poll said that it is there: no signal comes between */
+    if (recv(c->fd, &a, sizeof a, 0) != (ssize_t)sizeof a || a.token_len > TOKEN_SIZE)
         return false;
     a.method[sizeof a.method - 1] = a.target[sizeof a.target - 1] = '\0';
     a.body.symbol[sizeof a.body.symbol - 1] = '\0';
@@ -289,8 +287,7 @@ _Noreturn static void child(int fd, int witness_fd, int lease_fd)
     for (;;) {
         struct pollfd p[] = {{.fd = fd, .events = POLLIN}, {.fd = c.witness_fd, .events = POLLIN},
                              {.fd = lease_fd, .events = POLLIN}};
-        if (poll(p, 3, -1) < 0 && errno != EINTR)
-            break;
+        must(poll(p, 3, -1) >= 0 || errno == EINTR);
         if (p[2].revents != 0)
             hear_leases(&c);
         if (p[1].revents != 0 && !hear_witness(&c))
@@ -355,8 +352,9 @@ static int round_trip(const struct ask *a, struct told *t, char *why)
         return ERR_DOWN;
     }
     int n;
-    while ((n = poll(&p, 1, SIGNER_WAIT_MS)) < 0 && errno == EINTR)
-        continue;
+    do
+        n = poll(&p, 1, SIGNER_WAIT_MS);
+    while (n < 0 && errno == EINTR);
     if (n == 0) {
         snprintf(why, SIGNER_WHY_MAX, "the signer did not answer within %d ms", SIGNER_WAIT_MS);
         shutdown(pair_fd, SHUT_RDWR);   /* a late answer must never meet another request */

@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <sodium.h>
+
 #define TEST_TIMEOUT 120
 #include "tests/runner.h"
 #include "proto/err.h"
@@ -951,6 +953,172 @@ START_TEST(power_cut_at_any_write_keeps_what_was_synced_and_invents_nothing)
 }
 END_TEST
 
+/* ---- what is whole and does not belong there ---- */
+
+/* CRC-32C a bit at a time, apart from the journal's table. */
+static uint32_t crc32c(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
+{
+    uint32_t crc = ~0u;
+    for (size_t i = 0; i < a_len + b_len; i++) {
+        crc ^= i < a_len ? a[i] : b[i - a_len];
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78u : 0);
+    }
+    return ~crc;
+}
+
+/* A record of 8 bytes of payload, its hashes right whatever is in it. */
+static void seal(uint8_t *record)
+{
+    uint8_t *hash = record + 72 + 8;
+    ck_assert_int_eq(crypto_generichash(hash, 32, record, 72 + 8, NULL, 0), 0);
+    uint32_t crc = crc32c(record, 72, hash, 32);
+    memcpy(hash + 32, &crc, 4);
+}
+
+static void seal_header(uint8_t *file)
+{
+    ck_assert_int_eq(crypto_generichash(file + 480, 32, file, 480, NULL, 0), 0);
+}
+
+static void add_number(struct journal *j, uint64_t n)
+{
+    struct iovec part = { &n, sizeof n };
+    ck_assert_int_eq(journal_append(j, USER, &part, 1, NULL), ERR_OK);
+}
+
+static void refuses(const char *why, int want)
+{
+    struct journal *j;
+    struct journal_options o = options(&fast);
+    int err = journal_open(&o, &j);
+    if (err == ERR_OK) {
+        err = journal_recover(j, NULL, NULL);
+        journal_close(&j);
+    }
+    ck_assert_int_eq(err, want);
+    ck_assert_msg(strstr(journal_error(), why) != NULL, "%s, not %s", journal_error(), why);
+}
+
+START_TEST(a_forged_record_or_header_is_refused_by_what_is_wrong_with_it)
+{
+    static const struct { size_t at; uint8_t flip; const char *why; } records[] = {
+        { 8, 2, "record number out of order" }, { 16, 1, "epoch out of order" }, { 40, 1, "hash chain broken" },
+        { 20, 1, "hash chain broken" },             /* another kind: the next record shows it */
+    };
+    struct seen seen;
+    struct image images[32];
+    make_dir();
+    struct journal *j = must_open(&fast, &seen, NULL);
+    for (uint64_t i = 0; i < 60; i++)
+        add_number(j, i);
+    journal_close(&j);
+    size_t n = load_images(images, 32);
+    uint8_t *first = find_image(images, n, ".jrn", -1)->bytes, *last = find_image(images, n, ".jrn", 1)->bytes;
+    uint8_t *record = first + 512 + 112;        /* behind the one that begins the epoch */
+    for (size_t i = 0; i < sizeof records / sizeof records[0]; i++) {
+        record[records[i].at] ^= records[i].flip;
+        seal(record);
+        restore_images(images, n);
+        refuses(records[i].why, ERR_CORRUPT);
+        record[records[i].at] ^= records[i].flip;
+        seal(record);
+    }
+    static const struct { size_t at; bool last; int err; const char *why; } headers[] = {
+        { 4, false, ERR_VERSION, "written by a newer version" }, { 56, false, ERR_CORRUPT, "does not begin here" },
+        { 56, true, ERR_CORRUPT, "does not continue" }, { 8, true, ERR_CORRUPT, "foreign segment header" },
+    };
+    for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
+        uint8_t *header = headers[i].last ? last : first;
+        header[headers[i].at] ^= 2;
+        seal_header(header);
+        restore_images(images, n);
+        refuses(headers[i].why, headers[i].err);
+        header[headers[i].at] ^= 2;
+        seal_header(header);
+    }
+    restore_images(images, n);                  /* and what was put right is right */
+    j = NULL;
+    struct journal_options o = options(&fast);
+    ck_assert_int_eq(journal_open(&o, &j), ERR_OK);
+    ck_assert_int_eq(journal_recover(j, NULL, NULL), ERR_OK);
+    journal_close(&j);
+    for (size_t i = 0; i < n; i++)
+        free(images[i].bytes);
+}
+END_TEST
+
+START_TEST(a_snapshot_in_a_damaged_segment_is_not_believed)
+{
+    struct seen seen;
+    struct image images[16];
+    make_dir();
+    struct journal *j = must_open(&fast, &seen, NULL);
+    for (uint64_t i = 0; i < 10; i++)
+        add_number(j, i);
+    ck_assert_int_eq(journal_snapshot_write(j, "x", 1), ERR_OK);
+    journal_close(&j);
+    size_t n = load_images(images, 16);
+    uint8_t *record = find_image(images, n, ".jrn", 1)->bytes + 512 + 112;
+    record[40] ^= 1;
+    seal(record);
+    restore_images(images, n);
+    refuses("hash chain broken", ERR_CORRUPT);
+    for (size_t i = 0; i < n; i++)
+        free(images[i].bytes);
+}
+END_TEST
+
+START_TEST(what_goes_while_it_is_open_is_said_by_the_one_who_reads)
+{
+    struct seen seen;
+    struct journal_record r;
+    uint8_t hash[JOURNAL_HASH_SIZE];
+    char path[100];
+    make_dir();
+    struct journal *j = must_open(&fast, &seen, NULL);
+    write_records(j, 100, 1);
+    struct journal_position first = journal_first(j), end = journal_end(j), wrong = end;
+    ck_assert_int_eq(journal_hash(j, 2, hash), ERR_OK);         /* the oldest segment is open now */
+    wrong.lsn--;
+    wrong.offset = 8;
+    ck_assert_int_eq(journal_read(j, wrong, &r), ERR_CORRUPT);
+    wrong.offset = end.offset - 8;
+    ck_assert_int_eq(journal_read(j, wrong, &r), ERR_CORRUPT);
+    int corrupt = 0;
+    for (unsigned i = 0; i < 2; i++)            /* opens another, at no record's place unless it is the first there */
+        corrupt += journal_read(j, (struct journal_position){ end.lsn / 2 + i, 520 }, &r) == ERR_CORRUPT;
+    ck_assert_int_ge(corrupt, 1);
+    snprintf(path, sizeof path, "%s/%016x.jrn", dir, 1u);
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(journal_read(j, first, &r), ERR_IO);
+    ck_assert_ptr_nonnull(strstr(journal_error(), path));
+    ck_assert_int_eq(journal_hash(j, 2, hash), ERR_IO);
+    journal_close(&j);
+    journal_close(&j);                          /* of none is none */
+}
+END_TEST
+
+START_TEST(what_is_larger_than_a_segment_or_a_snapshot_may_be_is_refused)
+{
+    static uint8_t big[8192];
+    struct seen seen;
+    uint8_t hash[JOURNAL_HASH_SIZE];
+    make_dir();
+    struct journal *j = must_open(&fast, &seen, NULL);
+    struct iovec part = { big, sizeof big };
+    ck_assert_int_eq(journal_append(j, USER, &part, 1, NULL), ERR_SIZE);
+    ck_assert_int_eq(journal_snapshot_write(j, big, JOURNAL_SNAPSHOT_MAX + 1), ERR_SIZE);
+    write_records(j, 100, 1);
+    snapshot(j, 100);
+    ck_assert_int_eq(add(j, 100, NULL), ERR_OK);
+    snapshot(j, 101);
+    ck_assert_int_gt(journal_trim(j, UINT64_MAX, 0), 0);
+    ck_assert_int_eq(journal_hash(j, 1, hash), ERR_NOT_FOUND);
+    journal_close(&j);
+}
+END_TEST
+
 TESTS("journal", recovers_every_record_over_many_segments, tells_the_hash_of_any_record_and_which_is_on_disk, second_writer_is_refused,
       refuses_the_journal_of_another_agent_mode_host_or_account,
       records_of_every_size_up_to_the_limit_and_not_one_more, kill_without_sync_loses_nothing,
@@ -958,4 +1126,7 @@ TESTS("journal", recovers_every_record_over_many_segments, tells_the_hash_of_any
       missing_short_or_swapped_segments_are_corruption, failed_sync_or_write_ends_the_process,
       full_disk_leaves_the_room_it_promised, starts_from_the_newest_good_snapshot,
       snapshot_newer_than_the_journal_is_corruption, trims_only_what_two_snapshots_cover,
-      power_cut_at_any_write_keeps_what_was_synced_and_invents_nothing)
+      power_cut_at_any_write_keeps_what_was_synced_and_invents_nothing,
+      a_forged_record_or_header_is_refused_by_what_is_wrong_with_it,
+      a_snapshot_in_a_damaged_segment_is_not_believed, what_goes_while_it_is_open_is_said_by_the_one_who_reads,
+      what_is_larger_than_a_segment_or_a_snapshot_may_be_is_refused)

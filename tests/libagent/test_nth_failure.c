@@ -1,258 +1,15 @@
-/* The n-th call of malloc, write, sync, send or receive fails, once, for every n until a run reaches none:
- * of journal, outbox, queue and store over a real Redis, and the start of an agent.  Each run is a process
- * of its own, and the next one looks at what it left.  It may end in two ways: the work is done, as if
- * nothing had been or after a new try; or it ends itself with a message, status JOURNAL_EXIT after the disk
- * failed, abort after memory did (libraries do that without a word), or a refused start.  Whatever it had called done is there afterwards.
- *
- * The calls are interposed: this program's own definitions stand before libc's for the libraries, too.
- * Under a sanitizer malloc is left alone: it has its own.  NTH_ALL=1 skips none of the many. */
+/* The n-th call of malloc, write, sync, send, receive or of what opens and reads files fails: of journal, outbox,
+ * queue and store over a real Redis, and the start of an agent.  Whatever had been called done is there afterwards. */
 #define TEST_TIMEOUT 600
-#include "tests/runner.h"
+#include "tests/nth.h"
 
-#include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-#include <sys/wait.h>
-#include <ucontext.h>
-#include <unistd.h>
 
 #include "libagent/agent_impl.h"
 #include "libagent/queue.h"
-#include "libagent/watchdog.h"
 #include "proto/text.h"
 #include "tests/libagent/broker.h"
 #include "tests/libagent/redis_server.h"
-
-enum call { CALL_MALLOC, CALL_WRITE, CALL_SHORT, CALL_SYNC, CALL_SEND, CALL_RECV, CALLS };
-static const char *const call_names[] = {"malloc", "write", "short write", "sync", "send", "receive"};
-
-/* What parent and child share. */
-static struct {
-    volatile long done;         /* so much was promised */
-    volatile long calls;        /* of the kind that fails, seen so far */
-} *shared;
-
-static enum call failing;
-static long fail_at;            /* 0: never */
-static int fail_errno;
-static volatile bool armed;
-
-static bool fails(enum call call)
-{
-    if (!armed || call != failing)
-        return false;
-    if (++shared->calls != fail_at)
-        return false;
-    errno = fail_errno;
-    return true;
-}
-
-#define REAL(name) real_##name
-#define INTERPOSE(ret, name, ...)                                                                  \
-    ret name(__VA_ARGS__);                                                                         \
-    static ret (*REAL(name))(__VA_ARGS__);                                                         \
-    ret name(__VA_ARGS__)
-#define FIND(name) (REAL(name) != NULL ? (void)0 : (void)(*(void **)&REAL(name) = dlsym(RTLD_NEXT, #name)))
-
-INTERPOSE(ssize_t, pwrite, int fd, const void *bytes, size_t len, off_t offset)
-{
-    FIND(pwrite);
-    if (fails(CALL_WRITE))
-        return -1;
-    if (failing == CALL_SHORT && fails(CALL_SHORT))
-        len = len / 2 + 1;
-    return REAL(pwrite)(fd, bytes, len, offset);
-}
-
-INTERPOSE(int, fdatasync, int fd)
-{
-    FIND(fdatasync);
-    return fails(CALL_SYNC) ? -1 : REAL(fdatasync)(fd);
-}
-
-INTERPOSE(int, fsync, int fd)
-{
-    FIND(fsync);
-    return fails(CALL_SYNC) ? -1 : REAL(fsync)(fd);
-}
-
-static bool is_socket(int fd)
-{
-    int type;
-    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){sizeof type}) == 0;
-}
-
-/* hiredis writes and reads, libzmq sends and receives. */
-INTERPOSE(ssize_t, write, int fd, const void *bytes, size_t len)
-{
-    FIND(write);
-    return failing == CALL_SEND && armed && is_socket(fd) && fails(CALL_SEND) ? -1 : REAL(write)(fd, bytes, len);
-}
-
-INTERPOSE(ssize_t, read, int fd, void *bytes, size_t len)
-{
-    FIND(read);
-    return failing == CALL_RECV && armed && is_socket(fd) && fails(CALL_RECV) ? -1 : REAL(read)(fd, bytes, len);
-}
-
-INTERPOSE(ssize_t, send, int fd, const void *bytes, size_t len, int flags)
-{
-    FIND(send);
-    return fails(CALL_SEND) ? -1 : REAL(send)(fd, bytes, len, flags);
-}
-
-INTERPOSE(ssize_t, recv, int fd, void *bytes, size_t len, int flags)
-{
-    FIND(recv);
-    return fails(CALL_RECV) ? -1 : REAL(recv)(fd, bytes, len, flags);
-}
-
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-void *__libc_malloc(size_t n);
-void *__libc_calloc(size_t n, size_t size);
-void *__libc_realloc(void *p, size_t n);
-void *malloc(size_t n) { return fails(CALL_MALLOC) ? NULL : __libc_malloc(n); }
-void *calloc(size_t n, size_t size) { return fails(CALL_MALLOC) ? NULL : __libc_calloc(n, size); }
-void *realloc(void *p, size_t n) { return fails(CALL_MALLOC) ? NULL : __libc_realloc(p, n); }
-#define MALLOC_FAILS 1
-#else
-#define MALLOC_FAILS 0
-#endif
-
-/* ---- one run ---- */
-
-static char place[64], message[512];
-
-static void clean_place(void)
-{
-    char command[100];
-    snprintf(command, sizeof command, "rm -rf '%s'", place);
-    if (system(command) != 0)
-        _exit(1);
-}
-
-static void fresh_place(void)
-{
-    if (place[0] != '\0')
-        clean_place();
-    else
-        atexit(clean_place);
-    strcpy(place, access("/dev/shm", W_OK) == 0 ? "/dev/shm/test-nth.XXXXXX" : "/tmp/test-nth.XXXXXX");
-    ck_assert(mkdtemp(place) != NULL && chdir(place) == 0);
-}
-
-#define IN_LIBRARY 98
-
-extern char __executable_start, etext;
-
-/* Without memory some libraries use what they did not get.  That ends the process, too; it is a defect of ours
- * only in our code. */
-static void on_crash(int signum, siginfo_t *info, void *context)
-{
-    (void)signum, (void)info;
-    const ucontext_t *c = context;
-    const char *at = (const char *)(uintptr_t)
-#if defined(__x86_64__)
-        c->uc_mcontext.gregs[REG_RIP];
-#else
-        c->uc_mcontext.pc;
-#endif
-    _exit(at >= &__executable_start && at < &etext ? 97 : IN_LIBRARY);
-}
-
-/* A library without memory may wait for ever for a thread that has none either; the watchdog ends that. */
-#define STUCK_S   20
-
-/* Run `work` in a child with its n-th call failing; its wait status.  What it said is in `message`. */
-static int run(void (*work)(void), enum call call, int error, long n)
-{
-    int fd = open("said", O_RDWR | O_CREAT | O_TRUNC, 0600);
-    ck_assert_int_ge(fd, 0);
-    shared->done = shared->calls = 0;
-    fflush(NULL);
-    pid_t pid = fork();
-    if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        signal(SIGPIPE, SIG_IGN);
-        const struct sigaction crash = {.sa_sigaction = on_crash, .sa_flags = SA_SIGINFO};
-        sigaction(SIGSEGV, &crash, NULL);
-        dup2(fd, 1), dup2(fd, 2);
-        failing = call, fail_errno = error, fail_at = n;
-        watchdog_start(STUCK_S, "nth");
-        armed = true;
-        work();
-        armed = false;
-        _exit(0);
-    }
-    int status;
-    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-    ssize_t len = pread(fd, message, sizeof message - 1, 0);
-    message[len > 0 ? len : 0] = '\0';
-    close(fd);
-    return status;
-}
-
-struct count {
-    long runs, worked, aborted, ended, refused, crashed, stuck;
-};
-
-#define REFUSED 3               /* a start that was refused with its reason printed */
-
-static void judge(const char *what, enum call call, long n, int status, struct count *c)
-{
-    c->runs++;
-    bool said = message[0] != '\0';
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        c->worked++;
-    else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT && (said || call == CALL_MALLOC))
-        c->aborted++;
-    else if (strstr(message, "watchdog.loop_stuck") != NULL && call == CALL_MALLOC)
-        c->stuck++;
-    else if (WIFEXITED(status) && WEXITSTATUS(status) == JOURNAL_EXIT && said && strstr(message, "watchdog.") == NULL)
-        c->ended++;
-    else if (WIFEXITED(status) && WEXITSTATUS(status) == REFUSED && said)
-        c->refused++;
-    else if (WIFEXITED(status) && WEXITSTATUS(status) == IN_LIBRARY && call == CALL_MALLOC)
-        c->crashed++;
-    else
-        ck_abort_msg("%s, %s number %ld: status %#x, said \"%s\"", what, call_names[call], n, (unsigned)status, message);
-}
-
-/* Every n, or every step-th when there are too many; check looks at what was left. */
-static void all_n(const char *what, void (*work)(void), void (*check)(void), void (*before)(void), enum call call,
-                  int error, long at_most)
-{
-    struct count c = {0};
-    long step = 1, total;
-    before();
-    judge(what, call, 0, run(work, call, error, 0), &c);
-    ck_assert_int_eq(c.worked, 1);
-    total = shared->calls;
-    while (getenv("NTH_ALL") == NULL && total / step > at_most)
-        step++;
-    bool reached = true;
-    for (long n = 1; reached; n += step) {
-        before();
-        int status = run(work, call, error, n);
-        reached = shared->calls >= n;
-        if (reached)
-            judge(what, call, n, status, &c);
-        check();
-    }
-    c.runs--, c.worked--;               /* the one without a failure */
-    printf("%-8s %-12s %-10s step %ld of %5ld: %4ld runs: %4ld worked, %4ld ended by exit 70, %4ld by abort, %3ld "
-           "refused, %2ld crashed and %ld stood still in a library, 0 lost\n", what, call_names[call], strerrorname_np(error), step, total, c.runs, c.worked, c.ended,
-           c.aborted, c.refused, c.crashed, c.stuck);
-    fflush(stdout);
-}
 
 /* ---- the journal, and the outbox over it ---- */
 
@@ -367,8 +124,134 @@ START_TEST(journal_and_outbox_lose_nothing)
     all_n("journal", work_journal, check_journal, fresh_place, CALL_WRITE, EINTR, 500);
     all_n("journal", work_journal, check_journal, fresh_place, CALL_SHORT, 0, 500);
     all_n("journal", work_journal, check_journal, fresh_place, CALL_SYNC, EIO, 500);
+    all_n("journal", work_journal, check_journal, fresh_place, CALL_SYNC, ENOSPC, 500);
+    all_n("journal", work_journal, check_journal, fresh_place, CALL_FILE, EIO, 500);
     if (MALLOC_FAILS)
         all_n("journal", work_journal, check_journal, fresh_place, CALL_MALLOC, ENOMEM, 500);
+}
+END_TEST
+
+/* ---- a journal that is there already: several segments, two snapshots, a torn tail ---- */
+
+#define BEFORE 60
+
+static void refused(int err)
+{
+    fprintf(stderr, "%s: %s\n", err_text(err), journal_error());
+    _exit(REFUSED);
+}
+
+static void number(struct journal *j, long i)
+{
+    char payload[300] = {0};
+    memcpy(payload, &i, sizeof i);
+    struct iovec part = {payload, sizeof payload};
+    int err = journal_append(j, JOURNAL_KIND_USER, &part, 1, NULL);
+    if (err < 0)
+        refused(err);
+    journal_sync(j);
+    shared->done = i;
+}
+
+/* Numbers follow one another, from that of the snapshot on. */
+static int on_number(void *arg, const struct journal_record *r)
+{
+    long i, *last = arg;
+    if (r->kind != JOURNAL_KIND_USER)
+        return ERR_OK;
+    memcpy(&i, r->payload, sizeof i);
+    must(i == *last + 1);
+    *last = i;
+    return ERR_OK;
+}
+
+static int on_numbers(void *arg, uint64_t lsn, const void *bytes, size_t len)
+{
+    (void)lsn;
+    must(len == sizeof(long));
+    memcpy(arg, bytes, len);
+    return ERR_OK;
+}
+
+static int open_numbers(struct journal **ret, long *last)
+{
+    const struct journal_options o = {.dir = "j", .segment_size = JOURNAL_SEGMENT_MIN};
+    const struct journal_visitor v = {on_numbers, on_number, last};
+    int err = journal_open(&o, ret);
+    if (err == ERR_OK)
+        err = journal_recover(*ret, &v, NULL);
+    return err;
+}
+
+static void before_numbers(void)
+{
+    struct journal *j;
+    long last = 0;
+    fresh_place();
+    ck_assert_int_eq(open_numbers(&j, &last), ERR_OK);
+    for (long i = 1; i <= BEFORE; i++) {
+        number(j, i);
+        if (i == BEFORE / 3 || i == 2 * BEFORE / 3)
+            ck_assert_int_eq(journal_snapshot_write(j, &i, sizeof i), ERR_OK);
+    }
+    char name[40];
+    struct journal_position end = journal_end(j);
+    struct journal_record r;
+    uint64_t first = 1;
+    for (struct journal_position p = journal_first(j); journal_read(j, p, &r) == ERR_OK; p = r.next)
+        if (r.at.offset == 512)                 /* behind a segment's header */
+            first = r.at.lsn;
+    journal_close(&j);
+    snprintf(name, sizeof name, "j/%016lx.jrn", (unsigned long)first);
+    int fd = open(name, O_WRONLY);
+    ck_assert_int_eq(pwrite(fd, "torn", 4, end.offset), 4);
+    close(fd);
+}
+
+static void work_numbers(void)
+{
+    struct journal *j;
+    struct journal_record r;
+    uint8_t hash[JOURNAL_HASH_SIZE];
+    long last = 0, read = 0;
+    shared->done = BEFORE;
+    int err = open_numbers(&j, &last);
+    if (err < 0)
+        refused(err);
+    must(last == BEFORE);
+    for (struct journal_position p = journal_first(j); (err = journal_read(j, p, &r)) == ERR_OK; p = r.next)
+        must(on_number(&read, &r) == ERR_OK);
+    if (err != ERR_EMPTY || (err = journal_hash(j, 2, hash)) < 0)
+        refused(err);
+    must(read == BEFORE);
+    for (long i = BEFORE + 1; i <= BEFORE + RECORDS; i++)
+        number(j, i);
+    last = BEFORE + RECORDS;
+    (void)journal_snapshot_write(j, &last, sizeof last);
+    (void)journal_trim(j, UINT64_MAX, 0);
+    journal_close(&j);
+}
+
+static void check_numbers(void)
+{
+    struct journal *j;
+    long last = 0;
+    int err = open_numbers(&j, &last);
+    ck_assert_msg(err == ERR_OK, "left behind: %s: %s", err_text(err), journal_error());
+    ck_assert_int_ge(last, shared->done);
+    ck_assert_int_le(last, shared->done + 1);
+    journal_close(&j);
+}
+
+START_TEST(a_journal_that_is_there_is_kept_or_refused_with_the_reason)
+{
+    all_n("reopened", work_numbers, check_numbers, before_numbers, CALL_WRITE, EIO, 500);
+    all_n("reopened", work_numbers, check_numbers, before_numbers, CALL_WRITE, ENOSPC, 500);
+    all_n("reopened", work_numbers, check_numbers, before_numbers, CALL_SYNC, EIO, 500);
+    all_n("reopened", work_numbers, check_numbers, before_numbers, CALL_FILE, EIO, 500);
+    all_n("reopened", work_numbers, check_numbers, before_numbers, CALL_FILE, EINTR, 500);
+    if (MALLOC_FAILS)
+        all_n("reopened", work_numbers, check_numbers, before_numbers, CALL_MALLOC, ENOMEM, 500);
 }
 END_TEST
 
@@ -569,7 +452,8 @@ static void before_agent(void)
     ck_assert_int_eq(system("rm -rf journal/risk sock/replay.risk"), 0);
 }
 
-START_TEST(an_agent_ends_with_a_message_or_says_everything)
+START_TEST(an_agent_ends_with_a_message_or_says_everything,
+      an_emergency_has_its_latch_whatever_fails_and_is_said_without_one)
 {
     instance_enter();
     all_n("agent", work_agent, check_agent, before_agent, CALL_WRITE, EIO, 200);
@@ -580,76 +464,6 @@ START_TEST(an_agent_ends_with_a_message_or_says_everything)
 }
 END_TEST
 
-/* ---- an emergency: its latch comes first, and holds nothing up ---- */
-
-static void say_emergency(void)
-{
-    static const struct msg_emergency_stop m = {.cause = "DRAWDOWN", .text = "the day's loss"};
-    agent_publish(&a, TOPIC_EMERGENCY_STOP, NULL, MSG_EMERGENCY_STOP, &m, NULL);
-}
-
-static void work_emergency(void)
-{
-    armed = false;
-    start_agent();
-    armed = true;
-    say_emergency();
-    for (int k = 0; k < 3 && a.turn.len > 0; k++)
-        agent_commit(&a);
-    must(a.turn.len == 0);
-    shared->done = 1;
-    armed = false;
-    bus_close(&a.bus);
-    journal_close(&a.journal);
-}
-
-static void before_emergency(void)
-{
-    before_agent();
-    ck_assert(unlink("STOP") == 0 || errno == ENOENT);
-}
-
-static void check_emergency(void)
-{
-    ck_assert_int_eq(access("STOP", F_OK), 0);      /* whatever failed */
-    check_agent();
-}
-
-START_TEST(an_emergency_has_its_latch_whatever_fails_and_is_said_without_one)
-{
-    instance_enter();
-    all_n("stop", work_emergency, check_emergency, before_emergency, CALL_WRITE, ENOSPC, 200);
-    all_n("stop", work_emergency, check_emergency, before_emergency, CALL_SYNC, EIO, 200);
-
-    before_emergency();
-    start_agent();
-    struct rlimit files;
-    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &files), 0);
-    const struct rlimit none = {0, files.rlim_max};
-    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
-    say_emergency();
-    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
-    agent_commit(&a);
-    ck_assert_int_ne(access("STOP", F_OK), 0);
-    ck_assert_uint_eq(agent_last_seq(&a, "emergency.stop"), 1);
-    ck_assert_uint_eq(a.turn.len, 0);
-    ck_assert(a.degraded[0].raised && strcmp(a.degraded[0].msg.code, "NO_LATCH") == 0);
-    ck_assert_ptr_nonnull(strstr(a.degraded[0].msg.text, strerror(EMFILE)));
-    say_emergency();                                /* there is a file to be had again */
-    ck_assert_int_eq(access("STOP", F_OK), 0);
-    ck_assert(!a.degraded[0].raised);
-    agent_commit(&a);
-    bus_close(&a.bus);
-    journal_close(&a.journal);
-}
-END_TEST
-
-int main(void)
-{
-    const TTest *const tests[] = {an_emergency_has_its_latch_whatever_fails_and_is_said_without_one,
-                                  journal_and_outbox_lose_nothing, queue_and_store_answer_every_call_and_recover,
-                                  an_agent_ends_with_a_message_or_says_everything};
-    shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    must(shared != MAP_FAILED);
-    return runner_main("nth failure", tests, sizeof tests / sizeof tests[0]);
-}
+TESTS("nth failure", journal_and_outbox_lose_nothing, a_journal_that_is_there_is_kept_or_refused_with_the_reason,
+      queue_and_store_answer_every_call_and_recover, an_agent_ends_with_a_message_or_says_everything,
+      an_emergency_has_its_latch_whatever_fails_and_is_said_without_one)

@@ -101,6 +101,8 @@ static void crash(void)
     fake_destroy(old);
 }
 
+static dec_t approve_far;       /* the price at the decision, when it is another than the limit */
+
 /* Buy or sell 4 lots at 100, stop 2 away, targets at 1.2 and 2 R; the order is on its way. */
 static void approve_as(const char *symbol, enum side side, int64_t qty)
 {
@@ -109,7 +111,8 @@ static void approve_as(const char *symbol, enum side side, int64_t qty)
     int s = side == SIDE_BUY ? 1 : -1;
     m = (struct msg_risk_approved){
         .side = side, .qty = qty, .leverage = 2, .price = dec_int(100), .stop_px = dec_int(100 - 2 * s),
-        .tp1_px = dec_scaled(1000 + 24 * s, -1), .tp2_px = dec_int(100 + 4 * s), .decision_px = dec_int(100),
+        .tp1_px = dec_scaled(1000 + 24 * s, -1), .tp2_px = dec_int(100 + 4 * s),
+        .decision_px = dec_sign(approve_far) != 0 ? approve_far : dec_int(100),
         .atr = dec_int(1), .margin = dec_int(1), .close_ns = a->market_ns, .issued_ns = a->now_ns,
         .expires_ns = a->now_ns + 4 * NS_PER_S, .token_len = TOKEN_SIZE,
     };
@@ -554,6 +557,58 @@ START_TEST(an_approval_that_expired_or_was_changed_places_nothing)
 }
 END_TEST
 
+static void approval_meets(const char *symbol, const char *why)
+{
+    size_t before = fake_count(a, MSG_ORDER_REJECTED);
+    approve_as(symbol, SIDE_BUY, 4);
+    fake_settle();
+    ck_assert_uint_eq(fake_count(a, MSG_ORDER_REJECTED), before + 1);
+    ck_assert_str_eq(said(MSG_ORDER_REJECTED, before)->reason, why);
+    ck_assert_int_eq(said(MSG_ORDER_REJECTED, before)->status, STATUS_REJECTED);
+}
+
+START_TEST(an_approval_is_refused_by_whatever_stands_in_its_way)
+{
+    struct msg_risk_approved none = {.approval_id = "no id"};
+    begin();
+    fake_tell(a, exec_on_approved, AGENT_RISK, MSG_RISK_APPROVED, &none);
+    ck_assert_uint_eq(fake_count(a, MSG_ORDER_REJECTED), 0);
+    x->books.stopped = 1;
+    approval_meets("XBTUSDTM", "LATCH");
+    x->books.stopped = 0;
+    a->system = SYS_PAUSED;
+    approval_meets("XBTUSDTM", "NOT_TRADING");
+    a->system = SYS_TRADING;
+    x->trade_ready = false;
+    approval_meets("XBTUSDTM", "NOT_RECONCILED");
+    x->trade_ready = true;
+    approval_meets("SOLUSDTM", "SYMBOL_NOT_READY");
+    fake_config(a, "dry_run", "true");
+    approval_meets("XBTUSDTM", "DRY_RUN");
+    fake_config(a, "dry_run", "false");
+    fake_config(a, "max_slippage_pct", "0.01");
+    approve_far = dec_lit("100.1");
+    approval_meets("XBTUSDTM", "SLIPPAGE");
+    approve_far = dec_zero();
+    for (int i = 0; i < BOOKS_TRADES; i++)
+        TEXT_COPY(x->books.trades[i].p.symbol, "XRPUSDTM");
+    approval_meets("XBTUSDTM", "FULL");         /* no trade is free */
+    for (int i = 0; i < BOOKS_TRADES; i++)
+        x->books.trades[i].p.symbol[0] = '\0';
+    for (int i = 0; i < BOOKS_ORDERS; i++) {
+        snprintf(x->books.orders[i].o.cl_ord_id, sizeof x->books.orders[i].o.cl_ord_id, "%d", i);
+        x->books.orders[i].o.status = STATUS_NEW;
+    }
+    approval_meets("XBTUSDTM", "FULL");         /* no order is */
+    books_init(&x->books);
+    approve();
+    fake_settle();
+    approval_meets("XBTUSDTM", "SYMBOL_BUSY");
+    ck_assert_int_eq(fv.n_orders, 1);
+    end();
+}
+END_TEST
+
 /* ---- targets and stops ---- */
 
 /* Domain 6, test 9. */
@@ -662,6 +717,67 @@ START_TEST(each_exit_rule_is_on_or_off_by_configuration)
             end();
         }
     off[0] = off[1] = NULL;
+}
+END_TEST
+
+START_TEST(a_first_target_that_does_not_rest_is_taken_at_market_and_again_when_it_did_not_leave)
+{
+    off[0] = "trailing";
+    begin();
+    open_position();
+    struct fv_order *tp1 = fv_find("target", fv_find("target", 0)->whole ? 1 : 0);
+    tp1->active = false;
+    tp1->cancelled = true;
+    fv_tell_order(tp1, "canceled");
+    pass(500);
+    fake_fault("POST", "/api/v1/orders", VENUE_NOT_SENT, 0, "", false, 1);
+    tick("102.5");
+    pass(1000);
+    ck_assert_ptr_null(fv_find("exit", 0));
+    tick("102.5");
+    struct fv_order *exit = fv_find("exit", 0);
+    ck_assert_ptr_nonnull(exit);
+    ck_assert_int_eq(exit->size, 2);
+    fv_fill(exit, 2, "102.5");
+    pass(500);
+    ck_assert_int_eq(trade()->pnl.qty, 2);
+    ck_assert_int_eq(trade()->closing, EXIT_NONE);
+    end();
+    off[0] = NULL;
+}
+END_TEST
+
+START_TEST(an_entry_filled_beyond_its_stop_is_closed_at_once)
+{
+    begin();
+    fv.attach_late = true;
+    approve();
+    fake_settle();
+    fv_fill(fv_find("entry", 0), 4, "97");
+    pass(1000);
+    while (fill_exits("97"))
+        pass(500);
+    pass(6000);
+    ck_assert_ptr_null(trade());
+    ck_assert_str_eq(closed()->exit_reason, "STOP_LOSS");
+    end();
+}
+END_TEST
+
+START_TEST(a_close_that_came_before_the_market_had_a_time_gets_one)
+{
+    begin();
+    open_position();
+    int64_t market = a->market_ns;
+    struct fv_order *stop = fv_find("stop", 0);
+    a->market_ns = 0;
+    fv_fill_quietly(stop, 4, "98", "0.0002");
+    a->market_ns = market;
+    fv_tell_order(stop, "filled");
+    pass(6000);
+    ck_assert_ptr_null(trade());
+    ck_assert_int_ge(closed()->closed_ns, market);
+    end();
 }
 END_TEST
 
@@ -1424,6 +1540,11 @@ START_TEST(a_leg_without_a_number_left_is_not_placed_and_breaks_nothing)
     operator_says(VERB_CLOSE);
     *fv_held("XBTUSDTM") = 2;
     pass(12000);
+    struct fv_order *stop = fv_find("stop", 0);         /* it goes too, and no other can be placed */
+    stop->active = false;
+    stop->cancelled = true;
+    fv_tell_order(stop, "canceled");
+    pass(2000);
     ck_assert_int_eq(fv.posts, posts);
     ck_assert_int_eq(trade()->pnl.qty, 4);
     ck_assert(!x->trade_ready);
@@ -1647,9 +1768,12 @@ TESTS("execution", another_configuration_counts_at_once_and_what_the_signer_refu
       a_partial_fill_without_its_attached_stop_gets_one, what_is_left_of_an_entry_goes_when_the_position_is_closed,
       a_fill_of_the_entry_after_the_close_is_taken_over_and_closed, a_cancel_that_got_lost_is_sent_again,
       with_a_guard_lost_no_entry_rests_and_positions_are_protected_and_closed_all_the_same,
-      an_approval_that_expired_or_was_changed_places_nothing,
+      an_approval_that_expired_or_was_changed_places_nothing, an_approval_is_refused_by_whatever_stands_in_its_way,
       the_first_target_moves_the_stop_to_break_even_with_fees, paused_the_stop_rises_time_closes_and_flatten_works,
       each_exit_rule_is_on_or_off_by_configuration, a_new_stop_rests_before_the_old_one_goes,
+      a_first_target_that_does_not_rest_is_taken_at_market_and_again_when_it_did_not_leave,
+      an_entry_filled_beyond_its_stop_is_closed_at_once,
+      a_close_that_came_before_the_market_had_a_time_gets_one,
       a_stop_that_cannot_be_raised_is_kept_by_execution_itself,
       the_stop_still_moves_after_more_than_a_hundred_moves, a_position_whose_stop_cannot_be_placed_is_closed,
       an_outage_uses_up_no_numbers_and_does_not_close, a_close_goes_by_ioc_and_falls_to_market_reduce_only,
