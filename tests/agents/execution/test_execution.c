@@ -747,6 +747,29 @@ START_TEST(a_first_target_that_does_not_rest_is_taken_at_market_and_again_when_i
 }
 END_TEST
 
+START_TEST(a_first_target_refused_at_market_leaves_the_position_with_its_stop_at_break_even)
+{
+    off[0] = "trailing";
+    begin();
+    open_position();
+    struct fv_order *tp1 = fv_find("target", fv_find("target", 0)->whole ? 1 : 0);
+    tp1->active = false;
+    tp1->cancelled = true;
+    fv_tell_order(tp1, "canceled");
+    pass(500);
+    fake_fault("POST", "/api/v1/orders", VENUE_REFUSED, 200, "300003", false, 1);
+    tick("102.5");
+    pass(1000);
+    ck_assert_int_eq(said(MSG_ORDER_REJECTED, 0)->leg, LEG_EXIT);
+    ck_assert_int_eq(trade()->exits.tp1_asked, 0);
+    ck_assert_int_eq(trade()->pnl.qty, 4);
+    ck_assert_int_eq(fv_count("stop"), 1);
+    ck_assert(dec_gt(dec_lit(fv_find("stop", 0)->stop_px), dec_int(100)));
+    end();
+    off[0] = NULL;
+}
+END_TEST
+
 START_TEST(an_entry_filled_beyond_its_stop_is_closed_at_once)
 {
     begin();
@@ -1772,6 +1795,7 @@ TESTS("execution", another_configuration_counts_at_once_and_what_the_signer_refu
       the_first_target_moves_the_stop_to_break_even_with_fees, paused_the_stop_rises_time_closes_and_flatten_works,
       each_exit_rule_is_on_or_off_by_configuration, a_new_stop_rests_before_the_old_one_goes,
       a_first_target_that_does_not_rest_is_taken_at_market_and_again_when_it_did_not_leave,
+      a_first_target_refused_at_market_leaves_the_position_with_its_stop_at_break_even,
       an_entry_filled_beyond_its_stop_is_closed_at_once,
       a_close_that_came_before_the_market_had_a_time_gets_one,
       a_stop_that_cannot_be_raised_is_kept_by_execution_itself,

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "agents/execution/signer.h"
+#include "agents/execution/witness.h"
 #include "libagent/apikey.h"
 #include "libagent/signkey.h"
 #include "proto/err.h"
@@ -287,9 +288,26 @@ START_TEST(what_needs_no_token_is_signed_where_the_boot_cannot_be_told)
 }
 END_TEST
 
+START_TEST(the_witness_beside_it_is_told_where_to_look)
+{
+    static const char *const symbols[] = {"XBTUSDTM"};
+    static const char *many[WITNESS_SYMBOLS + 1];
+    for (int i = 0; i <= WITNESS_SYMBOLS; i++)
+        many[i] = symbols[0];
+    begin();
+    write_key();
+    ck_assert_int_eq(signer_fork(), ERR_OK);
+    ck_assert_int_eq(open_it(), ERR_OK);
+    ck_assert_int_eq(signer_watch("http://127.0.0.1:1", many, WITNESS_SYMBOLS + 1), ERR_SIZE);
+    ck_assert_int_eq(signer_watch("http://127.0.0.1:1", symbols, 1), ERR_OK);
+    ck_assert_int_eq(read_something(), 5);
+    end();                      /* both go with this process */
+}
+END_TEST
+
 TESTS("execution signer's life", it_cannot_begin_without_a_socket_a_process_or_its_parent,
       it_signs_nothing_before_it_is_opened_and_is_opened_when_all_is_there,
       another_user_is_taken_only_with_risks_key_there_and_the_latch_in_reach, one_instance_has_one_signer,
       what_is_too_large_or_no_entry_is_not_even_asked, it_ends_when_it_hears_what_is_no_request,
       an_end_instead_of_an_answer_is_told, silence_is_told_in_time_and_a_late_answer_meets_no_other_question,
-      what_needs_no_token_is_signed_where_the_boot_cannot_be_told)
+      what_needs_no_token_is_signed_where_the_boot_cannot_be_told, the_witness_beside_it_is_told_where_to_look)
