@@ -239,6 +239,7 @@ static pid_t impostor(const char *bytes, size_t len)
     pid_t pid = fork();
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
+        signal(SIGPIPE, SIG_IGN);           /* who waited too long has gone, and comes again */
         for (;;) {
             char buf[512];
             int c = accept(fd, NULL, NULL);
