@@ -55,11 +55,12 @@ enum stage { SENT, DATA, SIGNAL, RISK, EXECUTION, POSTING, ARRIVED, STAGES };
 
 static struct shared {
     _Atomic int64_t at[STAGES];
-    _Atomic int64_t synced[AGENT_COUNT];    /* what the last fdatasync of that agent took */
+    _Atomic int64_t synced[AGENT_COUNT + 1];    /* what the last fdatasync of that agent took; SIGNER: of its child */
     _Atomic int64_t intent;                 /* of them the one before the last order left */
 } *shared;
 
-static enum party me = AGENT_COUNT;
+#define SIGNER AGENT_COUNT
+static enum party me = SIGNER;  /* until an agent is itself: the signer is forked before */
 static char url[64], dir[512];
 
 /* Takes the place of libc's for the journals of this program. */
@@ -67,8 +68,7 @@ int fdatasync(int fd)
 {
     int64_t from = clock_now();
     int rc = (int)syscall(SYS_fdatasync, fd);
-    if (me < AGENT_COUNT)
-        shared->synced[me] = clock_now() - from;
+    shared->synced[me] = clock_now() - from;
     return rc;
 }
 
@@ -366,9 +366,9 @@ static void be(enum party who)
     snprintf(log, sizeof log, "%s/log/%s.log", dir, party_name(who));
     if (freopen(log, "we", stderr) == NULL)
         _exit(EXIT_FAILURE);
-    me = who;
     if (who == AGENT_EXECUTION && signer_fork() < 0)
         _exit(EXIT_FAILURE);
+    me = who;
     if (who == AGENT_SIGNAL)
         ta_init(&ta);
     const struct agent_def def = {
@@ -464,7 +464,7 @@ static void bare_execution(int from, int wire)
 
 struct conn {
     int fd;                     /* -1: free */
-    bool stream;                /* frames go out here; what comes in is read and forgotten */
+    bool stream;                /* frames */
     size_t len;
     char buf[8192];
 };
@@ -545,6 +545,24 @@ static void serve(struct exchange *x, struct conn *c, const char *body)
     }
 }
 
+/* A subscription is acknowledged, a ping answered; the client waits for each before it sends the next. */
+static void hear_frame(const struct conn *c, size_t n)
+{
+    const uint8_t *p = (const uint8_t *)c->buf;
+    size_t h = (p[1] & 0x7f) == 126 ? 4 : 2, len = h == 4 ? (size_t)p[2] << 8 | p[3] : p[1] & 0x7fu;
+    char text[FRAME_MAX] = "", id[32] = "", said[80];
+    if (n < h + 4 + len || len >= sizeof text)
+        return;
+    for (size_t i = 0; i < len; i++)
+        text[i] = (char)(p[h + 4 + i] ^ p[h + i % 4]);
+    const char *at = strstr(text, "\"id\":\"");
+    if (at == NULL || sscanf(at + 6, "%31[^\"]", id) != 1)
+        return;
+    int k = snprintf(said, sizeof said, "{\"id\":\"%s\",\"type\":\"%s\"}", id,
+                     strstr(text, "\"ping\"") != NULL ? "pong" : "ack");
+    send_frame(c->fd, said, (size_t)k);
+}
+
 static void hear(struct exchange *x, struct conn *c)
 {
     ssize_t k = read(c->fd, c->buf + c->len, sizeof c->buf - 1 - c->len);
@@ -553,8 +571,10 @@ static void hear(struct exchange *x, struct conn *c)
         c->fd = -1;
         return;
     }
-    if (c->stream)
+    if (c->stream) {
+        hear_frame(c, (size_t)k);
         return;
+    }
     c->len += (size_t)k;
     c->buf[c->len] = '\0';
     const char *end = strstr(c->buf, "\r\n\r\n"), *at = strcasestr(c->buf, "Content-Length:");
@@ -625,7 +645,7 @@ static void await_millisecond(void)
 
 static int64_t number_of_trade, lost;
 static int64_t total[SAMPLES_MAX], step[STAGES][SAMPLES_MAX], approval[SAMPLES_MAX], intent[SAMPLES_MAX],
-    rest[SAMPLES_MAX];
+    use[SAMPLES_MAX], rest[SAMPLES_MAX], decided[SAMPLES_MAX];
 
 static void measure(struct exchange *x, long n, bool stages)
 {
@@ -647,12 +667,14 @@ static void measure(struct exchange *x, long n, bool stages)
             step[k][i - 1] = shared->at[k] - shared->at[k - 1];
         approval[i - 1] = shared->synced[AGENT_RISK];
         intent[i - 1] = shared->intent;
-        rest[i - 1] = total[i - 1] - approval[i - 1] - intent[i - 1];
+        use[i - 1] = shared->synced[SIGNER];
+        rest[i - 1] = total[i - 1] - approval[i - 1] - intent[i - 1] - use[i - 1];
+        decided[i - 1] = x->ordered_ns - shared->at[SIGNAL];
     }
 }
 
 struct round {
-    struct quantiles ours, bare, rest, approval, intent;
+    struct quantiles ours, decided, bare, rest, approval, intent, use;
     double steps[STAGES];
     double ratio50, ratio99, ratio999, rest_ratio50, spread;
 };
@@ -663,7 +685,9 @@ static void measure_round(struct round *r, long n)
     r->ours = quantiles(total, n);
     r->approval = quantiles(approval, n);
     r->intent = quantiles(intent, n);
+    r->use = quantiles(use, n);
     r->rest = quantiles(rest, n);
+    r->decided = quantiles(decided, n);
     for (int k = 1; k < STAGES; k++)
         r->steps[k] = quantiles(step[k], n).p50;
     measure(&bare, n, false);
@@ -686,18 +710,21 @@ static void print_rounds(const struct round *r, long rounds)
     print_line("ours p50", " us", &r->ours.p50, stride, rounds);
     print_line("ours p99", " us", &r->ours.p99, stride, rounds);
     print_line("ours p99.9", " us", &r->ours.p999, stride, rounds);
+    print_line("signal to order p50, goal 2000", " us", &r->decided.p50, stride, rounds);
+    print_line("signal to order p99, goal 10000", " us", &r->decided.p99, stride, rounds);
     for (int k = 1; k < STAGES; k++)
         print_line(steps[k], " us", &r->steps[k], stride, rounds);
     print_line("of which fdatasync of the approval p50", " us", &r->approval.p50, stride, rounds);
     print_line("of which fdatasync of the intent p50", " us", &r->intent.p50, stride, rounds);
-    print_line("ours without the two p50", " us", &r->rest.p50, stride, rounds);
+    print_line("of which fdatasync of the token's use p50", " us", &r->use.p50, stride, rounds);
+    print_line("ours without the three p50", " us", &r->rest.p50, stride, rounds);
     print_line("unix p50", " us", &r->bare.p50, stride, rounds);
     print_line("unix p99", " us", &r->bare.p99, stride, rounds);
     print_line("unix p99.9", " us", &r->bare.p999, stride, rounds);
     print_line("ratio p50, goal 3.0", "", &r->ratio50, stride, rounds);
     print_line("ratio p99", "", &r->ratio99, stride, rounds);
     print_line("ratio p99.9", "", &r->ratio999, stride, rounds);
-    print_line("ratio p50 without the two fdatasync", "", &r->rest_ratio50, stride, rounds);
+    print_line("ratio p50 without the three fdatasync", "", &r->rest_ratio50, stride, rounds);
     print_line("ours p99 : p50, goal 2.0", "", &r->spread, stride, rounds);
 }
 
