@@ -166,6 +166,11 @@ check: $(TESTS)
 	@tests/run.sh $(sort $(TESTS))
 	@$(if $(filter cov,$(V)),tests/coverage.sh $(B))
 
+# Unit tests under valgrind's memcheck: minutes.  ONLY="proto/" for those whose path has it.
+valgrind: $(TESTS)
+	@deploy/deps.sh valgrind
+	@tests/valgrind.sh $(foreach t,$(sort $(TESTS)),$(if $(ONLY),$(if $(findstring $(ONLY),$t),$t),$t))
+
 # Scenario tests start the real processes.
 scenario: all $(SCENARIO_BINS)
 	@tests/run.sh $(sort $(wildcard tests/scenario/test_*.sh)) -- $(B)/bin
@@ -234,6 +239,7 @@ help:
 	@echo '                      also SPEED=60 SEED=1 MARKET=synthetic START=2024-08-04T22:00Z BALANCE=10000'
 	@echo 'make test             install what is missing, build, run unit, protocol and scenario tests'
 	@echo 'make check [V=asan]   unit and protocol tests alone; V=release asan tsan cov'
+	@echo 'make valgrind         unit tests under memcheck: minutes'
 	@echo 'make scenario         scenario tests alone'
 	@echo 'make chaos KILLS=150  random kills, halts and faults under trading from SEED=1: some minutes'
 	@echo 'make release-check    2,000 kills, the replayed crash of 5 August 2024 and all long ones: hours'
@@ -250,6 +256,6 @@ clean:
 	rm -rf build
 
 .DEFAULT_GOAL := all
-.PHONY: all deps tests check scenario chaos release-check failpoints planted bench test paper dev interop fuzz model format help clean
+.PHONY: all deps tests check valgrind scenario chaos release-check failpoints planted bench test paper dev interop fuzz model format help clean
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Install the Debian packages that are missing: deps.sh build|run|test|clang|interop ...
+# Install the Debian packages that are missing: deps.sh build|run|test|clang|interop|model|valgrind ...
 # As root or with a sudo that asks nothing it installs them; otherwise it prints the line to run.
 set -u
 declare -A packages=(
@@ -11,6 +11,7 @@ declare -A packages=(
   [clang]="clang libclang-rt-14-dev clang-format"
   [interop]="nodejs npm"
   [model]="spin gcc libc6-dev"
+  [valgrind]="valgrind"
 )
 missing=()
 for group in "$@"; do
