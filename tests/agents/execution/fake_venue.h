@@ -377,7 +377,8 @@ int signer_guards(char why[SIGNER_WHY_MAX])
     text_copy(why, SIGNER_WHY_MAX, fv_guards != GUARDS_FINE ? "LEASE: risk has been silent for 31.0 s" : "");
     return (int)fv_guards;
 }
-struct confined signer_confined(void) { return (struct confined){1, 1, 1, 1, 1, 1}; }
+static struct confined fv_confined = {1, 1, 1, 1, 1, 1};
+struct confined signer_confined(void) { return fv_confined; }
 int signer_watch(const char *base_url, const char *const *symbols, size_t n)
 {
     (void)base_url, (void)symbols, (void)n;

@@ -197,6 +197,8 @@ START_TEST(a_body_that_is_not_ours_does_not_read)
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         for (size_t k = 0; k < sizeof targets / sizeof targets[0]; k++)
             ck_assert_int_eq(body_read(targets[k], texts[i], strlen(texts[i]), &b), ERR_SYNTAX);
+    static const char no_trigger[] = "{\"clientOid\":\"a\",\"symbol\":\"S\",\"side\":\"buy\",\"stop\":\"up\",\"stopPrice\":\"high\"}";
+    ck_assert_int_eq(body_read(REDUCE_TARGET, no_trigger, sizeof no_trigger - 1, &b), ERR_SYNTAX);
     ck_assert_int_eq(body_read(ONE_WAY_TARGET, "{\"positionMode\":\"0\"}", 20, &b), ERR_OK);
     ck_assert_int_eq(b.kind, BODY_ONE_WAY);
 }

@@ -770,6 +770,17 @@ START_TEST(a_first_target_refused_at_market_leaves_the_position_with_its_stop_at
 }
 END_TEST
 
+START_TEST(a_kernel_that_cannot_confine_the_signer_is_said_and_trades_all_the_same)
+{
+    fv_confined.landlock = 0;
+    begin();
+    ck_assert(x->confined_said);
+    open_position();
+    end();
+    fv_confined.landlock = 1;
+}
+END_TEST
+
 START_TEST(an_entry_filled_beyond_its_stop_is_closed_at_once)
 {
     begin();
@@ -1796,6 +1807,7 @@ TESTS("execution", another_configuration_counts_at_once_and_what_the_signer_refu
       each_exit_rule_is_on_or_off_by_configuration, a_new_stop_rests_before_the_old_one_goes,
       a_first_target_that_does_not_rest_is_taken_at_market_and_again_when_it_did_not_leave,
       a_first_target_refused_at_market_leaves_the_position_with_its_stop_at_break_even,
+      a_kernel_that_cannot_confine_the_signer_is_said_and_trades_all_the_same,
       an_entry_filled_beyond_its_stop_is_closed_at_once,
       a_close_that_came_before_the_market_had_a_time_gets_one,
       a_stop_that_cannot_be_raised_is_kept_by_execution_itself,

@@ -10,12 +10,14 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "agents/execution/signer.h"
 #include "agents/execution/witness.h"
 #include "libagent/apikey.h"
+#include "libagent/leases.h"
 #include "libagent/signkey.h"
 #include "proto/err.h"
 #include "tests/runner.h"
@@ -183,6 +185,27 @@ START_TEST(another_user_is_taken_only_with_the_guards_keys_there_and_the_latch_i
 }
 END_TEST
 
+START_TEST(leases_need_a_socket_and_what_is_none_is_not_heard)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX, .sun_path = LEASES_SOCKET};
+    begin();
+    write_key();
+    ck_assert_int_eq(rmdir("sock"), 0);
+    ck_assert_int_eq(begin_signer(), ERR_OK);
+    signer_setup(&none, 0, 1);
+    ck_assert_int_eq(open_it(), ERR_IO);
+    ck_said(LEASES_SOCKET);
+    ck_assert_int_eq(mkdir("sock", 0755), 0);
+    ck_assert_int_eq(open_it(), ERR_OK);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(sendto(fd, "x", 1, 0, (const struct sockaddr *)&at, sizeof at), 1);
+    close(fd);
+    ck_assert_int_eq(read_something(), 5);
+    end_signer();
+    end();
+}
+END_TEST
+
 START_TEST(one_instance_has_one_signer)
 {
     begin();
@@ -308,7 +331,8 @@ END_TEST
 
 TESTS("execution signer's life", it_cannot_begin_without_a_socket_a_process_or_its_parent,
       it_signs_nothing_before_it_is_opened_and_is_opened_when_all_is_there,
-      another_user_is_taken_only_with_the_guards_keys_there_and_the_latch_in_reach, one_instance_has_one_signer,
+      another_user_is_taken_only_with_the_guards_keys_there_and_the_latch_in_reach, leases_need_a_socket_and_what_is_none_is_not_heard,
+      one_instance_has_one_signer,
       what_is_too_large_is_not_even_asked, it_ends_when_it_hears_what_is_no_request,
       an_end_instead_of_an_answer_is_told, silence_is_told_in_time_and_a_late_answer_meets_no_other_question,
       what_needs_no_token_is_signed_where_the_boot_cannot_be_told, the_witness_beside_it_is_told_where_to_look)
