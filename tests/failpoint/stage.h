@@ -457,9 +457,16 @@ static inline void stage_tell_approval(int i)
 }
 
 /* What is on disk comes back; 500 ms later, with every approval heard again. */
+/* Processes that died leave their memory behind, as nobody frees anything then. */
+static struct stage_grave { struct agent *a; struct stage_grave *next; } *stage_graves;
+
 static inline void stage_restart(void)
 {
     struct agent *old = st.a;
+    struct stage_grave *g = malloc(sizeof *g);
+    must(g != NULL);
+    *g = (struct stage_grave){old, stage_graves};
+    stage_graves = g;
     size_t said = st.said, notes = st.notes;
     for (int i = 0; i < 2; i++) {
         exchange_pass_ms(250);
