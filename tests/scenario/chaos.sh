@@ -4,7 +4,7 @@
 launch_begin chaos
 books=$dir/books balance=10000
 export BIN=$bin ENIGMA_RESTART_MAX=0 ENIGMA_STRATEGY=probe ENIGMA_COOLDOWN_BARS=0 ENIGMA_TOP_N=8 ENIGMA_GAMMA_MIN_G=-1
-export ENIGMA_MAX_CLUSTER_POSITIONS=8 ENIGMA_MAX_CONSECUTIVE_LOSSES=100 ENIGMA_TIME_STOP_BARS=10
+export ENIGMA_MAX_CLUSTER_POSITIONS=8 ENIGMA_MAX_CONSECUTIVE_LOSSES=100 ENIGMA_TIME_STOP_BARS=10 ENIGMA_SELF_HEALING=false
 
 admin() { curl -s --max-time 5 "http://127.0.0.1:$(cat "$dir/sock/paper.admin.port")/admin/$1" "${@:2}"; }
 collect() {
@@ -19,7 +19,7 @@ agree() {
     grep -q ': 0 differences$' "$dir/verdict"
 }
 
-expect 0 enigma up --detach --speed 20 --seed "$seed" --balance $balance
+expect 0 enigma up --detach --speed 40 --seed "$seed" --balance $balance
 python3 tests/scenario/chaos.py "$dir" "$kills" "$seed" "$dir/did" >"$dir/said" 2>&1 || fail "seed $seed: $(cat "$dir/said")"
 expect 0 enigma pause
 admin contract -d '{"symbol":"*","status":"Paused"}' >/dev/null     # the market stands still
