@@ -56,6 +56,7 @@ void ledger_add(struct ledger *l, enum msg type, const void *msg, int64_t said_n
 {
     struct ledger_entry *e = NULL;
     const struct sub_position *closed;
+    const struct msg_operator_command *said;
     switch (type) {
     case MSG_SIGNAL_GENERATED:
     case MSG_RISK_APPROVED:
@@ -79,6 +80,11 @@ void ledger_add(struct ledger *l, enum msg type, const void *msg, int64_t said_n
         l->trades[l->trades_n++ % LEDGER_TRADES] = *closed;
         l->losses = dec_sign(closed->net_pnl) > 0 ? 0 : l->losses + 1;
         set_position(l, closed, false);
+        break;
+    case MSG_OPERATOR_COMMAND:
+        said = msg;
+        if (said->verb == VERB_RESUME && *said->symbol == '\0' && *said->strategy == '\0')
+            l->losses = 0;      /* as risk counts them; else nobody could ever resume after too many */
         break;
     case MSG_ACCOUNT_UPDATED:
         l->account = *(const struct msg_account_updated *)msg;

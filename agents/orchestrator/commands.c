@@ -165,6 +165,7 @@ static void change_state(struct agent *a, const struct reply_to *to, const struc
         o->kept.last_verb = (int32_t)m->verb;
     } else {
         o->latch = false;
+        memset(o->alarms, 0, sizeof o->alarms);     /* what still holds has to last again */
         o->kept.commanded = 1;
         o->kept.last_verb = VERB_STOP;
     }

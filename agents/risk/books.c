@@ -260,8 +260,7 @@ void books_command(struct books *b, const struct risk_limits *l, const struct ms
         books_emergency(b);
     } else if (m->verb == VERB_RESUME) {
         b->emergency = 0;
-        if (b->streak.stopped)
-            risk_streak_reset(&b->streak);
+        risk_streak_reset(&b->streak);
         b->acknowledged = b->day.stopped;
         try_reset_day(b, l);
     }

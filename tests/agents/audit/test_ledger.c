@@ -172,6 +172,22 @@ START_TEST(a_loss_counts_in_a_row_until_a_win_and_nothing_gained_is_a_loss)
 }
 END_TEST
 
+START_TEST(only_a_resume_of_everything_forgets_losses_in_a_row)
+{
+    struct msg_operator_command m = {.verb = VERB_PAUSE};
+    close_position("AAAUSDTM", "-1", "0", 1);
+    ledger_add(&l, MSG_OPERATOR_COMMAND, &m, 2);
+    m.verb = VERB_RESUME;
+    TEXT_COPY(m.symbol, "AAAUSDTM");
+    ledger_add(&l, MSG_OPERATOR_COMMAND, &m, 3);
+    ck_assert_int_eq(l.losses, 1);
+    m.symbol[0] = '\0';
+    ledger_add(&l, MSG_OPERATOR_COMMAND, &m, 4);
+    ck_assert_int_eq(l.losses, 0);
+    ledger_fini(&l);
+}
+END_TEST
+
 START_TEST(knows_the_open_positions_by_symbol)
 {
     open_position("AAAUSDTM");
@@ -207,5 +223,6 @@ END_TEST
 
 TESTS("ledger", counts_each_kind_by_itself, counts_nothing_else, counts_rejections_by_reason_up_to_the_lists_bound,
       every_reason_of_risk_fits, sums_from_the_very_instant_on,
-      a_loss_counts_in_a_row_until_a_win_and_nothing_gained_is_a_loss, knows_the_open_positions_by_symbol,
+      a_loss_counts_in_a_row_until_a_win_and_nothing_gained_is_a_loss,
+      only_a_resume_of_everything_forgets_losses_in_a_row, knows_the_open_positions_by_symbol,
       folds_its_oldest_half_away_when_it_is_full)

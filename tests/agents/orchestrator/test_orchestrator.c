@@ -549,6 +549,11 @@ START_TEST(a_critical_invariant_that_lasts_is_an_emergency)
     alarm_for(4000, SEVERITY_CRITICAL, "invariant", "I-004");
     ck_assert_str_eq(state(), "EMERGENCY_STOP");
     ck_assert_str_eq(((const struct msg_emergency_stop *)fake_heard(a, MSG_EMERGENCY_STOP, 0))->cause, "INVARIANT");
+    ck_assert(order(VERB_RESUME)->accepted);    /* whoever raised it hears of the resume, and may have nothing to say any more */
+    alarm_for(4000, SEVERITY_CRITICAL, "invariant", "I-004");
+    ck_assert_str_eq(state(), "READY");
+    alarm_for(3000, SEVERITY_CRITICAL, "invariant", "I-004");
+    ck_assert_str_eq(state(), "EMERGENCY_STOP");
     finish();
 }
 END_TEST

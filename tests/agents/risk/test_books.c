@@ -131,6 +131,9 @@ START_TEST(what_closed_stays_closed_and_counts_once)
     ck_assert_int_eq(books_closed(&b, &l, &p, MIN), RISK_NOTHING);
     books_closed(&b, &l, &p, MIN);
     ck_assert_int_eq(b.streak.losses, 1);
+    const struct msg_operator_command resume = {.verb = VERB_RESUME};
+    books_command(&b, &l, &resume);
+    ck_assert_int_eq(b.streak.losses, 0);
     struct sub_position late = position("s1", 1, 3);
     books_position(&b, &late);
     ck_assert_int_eq(b.rows_n, 0);
