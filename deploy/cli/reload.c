@@ -95,9 +95,12 @@ void cli_config_pending(char ret[CONFIG_WHY_MAX])
                 first = i;
                 n++;
             }
+        char more[24] = "";
+        if (n > 1)
+            snprintf(more, sizeof more, " and %d more", n - 1);
         if (n > 0)
-            snprintf(ret, CONFIG_WHY_MAX, "not in force: %s = %.80s and %d more of " CONFIG_FILE "; `enigma reload`",
-                     config_keys[first].name, config_text(now, (enum cfg)first), n - 1);
+            snprintf(ret, CONFIG_WHY_MAX, "not in force: %s = %.80s%s of " CONFIG_FILE "; `enigma reload`",
+                     config_keys[first].name, config_text(now, (enum cfg)first), more);
     }
     config_destroy(&was);
     config_destroy(&now);
