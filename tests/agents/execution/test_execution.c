@@ -720,16 +720,21 @@ START_TEST(each_exit_rule_is_on_or_off_by_configuration)
 }
 END_TEST
 
-START_TEST(a_first_target_that_does_not_rest_is_taken_at_market_and_again_when_it_did_not_leave)
+static void take_first_target_away(void)
 {
-    off[0] = "trailing";
-    begin();
-    open_position();
     struct fv_order *tp1 = fv_find("target", fv_find("target", 0)->whole ? 1 : 0);
     tp1->active = false;
     tp1->cancelled = true;
     fv_tell_order(tp1, "canceled");
     pass(500);
+}
+
+START_TEST(a_first_target_that_does_not_rest_is_taken_at_market_and_again_when_it_did_not_leave)
+{
+    off[0] = "trailing";
+    begin();
+    open_position();
+    take_first_target_away();
     fake_fault("POST", "/api/v1/orders", VENUE_NOT_SENT, 0, "", false, 1);
     tick("102.5");
     pass(1000);
@@ -752,11 +757,7 @@ START_TEST(a_first_target_refused_at_market_leaves_the_position_with_its_stop_at
     off[0] = "trailing";
     begin();
     open_position();
-    struct fv_order *tp1 = fv_find("target", fv_find("target", 0)->whole ? 1 : 0);
-    tp1->active = false;
-    tp1->cancelled = true;
-    fv_tell_order(tp1, "canceled");
-    pass(500);
+    take_first_target_away();
     fake_fault("POST", "/api/v1/orders", VENUE_REFUSED, 200, "300003", false, 1);
     tick("102.5");
     pass(1000);
