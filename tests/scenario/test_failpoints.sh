@@ -12,6 +12,7 @@ bin=$(realpath "${1:-build/release/bin}")
 
 scenario_begin failpoints
 mkdir -p "$dir"/{etc/keys,journal,log,sock}
+export ENIGMA_RESTART_MAX=0
 start() { # NAME ARGS...
   local name=$1; shift
   (cd "$dir" && exec "$bin/$name" "$@" >>"log/$name.log" 2>&1) & last=$!; remember $last
