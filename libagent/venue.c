@@ -224,9 +224,10 @@ static void pump(void *arg)
         if (v->first == NULL)
             v->last = &v->first;
         v->n_waiting--;
-        if (c->probe)
+        bool always = c->probe || c->class == VENUE_RESCUE;     /* and its success says that the venue is back */
+        if (always)
             breaker_probe(&v->breaker, now);
-        if (!c->probe && !breaker_allow(&v->breaker, now) && c->class != VENUE_RESCUE)
+        if (!always && !breaker_allow(&v->breaker, now))
             answer(c, VENUE_BROKEN, "the circuit breaker is open: the venue did not answer");
         else
             send_call(v, c);

@@ -31,7 +31,7 @@
 #define VENUE_HEADER_MAX  256
 #define VENUE_TOPICS_MAX  256
 
-enum venue_class { VENUE_PUBLIC, VENUE_PRIVATE, VENUE_RESCUE };     /* RESCUE: cancels and closes */
+enum venue_class { VENUE_PUBLIC, VENUE_PRIVATE, VENUE_RESCUE };     /* RESCUE: cancels and closes; tries an open breaker */
 
 enum venue_outcome {
     VENUE_OK,           /* code 200000; data is there (or NULL) */

@@ -30,7 +30,7 @@ FAULTS = [("rest_refuse", None), ("rest_reset", None), ("rest_before", 503), ("r
           ("ws_cut", None), ("ws_half_open", None), ("ws_drop", None), ("ws_garble", None), ("ws_reorder", 2),
           ("ws_delay", 700), ("ws_duplicate", 1)]
 BREATH = 8                  # acts between two looks at whether trading goes on
-READY_S, TRADE_S, GO_ON_S = 20, 40, 240
+READY_S, TRADE_S, GO_ON_S = 20, 120, 240     # a circuit breaker may be open for 60 s
 
 
 class Failed(Exception):
