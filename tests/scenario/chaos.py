@@ -30,7 +30,7 @@ FAULTS = [("rest_refuse", None), ("rest_reset", None), ("rest_before", 503), ("r
           ("ws_cut", None), ("ws_half_open", None), ("ws_drop", None), ("ws_garble", None), ("ws_reorder", 2),
           ("ws_delay", 700), ("ws_duplicate", 1)]
 BREATH = 8                  # acts between two looks at whether trading goes on
-READY_S, TRADE_S, GO_ON_S = 20, 120, 240     # a circuit breaker may be open for 60 s
+READY_S, TRADE_S, GO_ON_S = 20, 60, 240
 
 
 class Failed(Exception):
@@ -230,8 +230,11 @@ class Chaos:
             self.until(120, lambda: self.i.command("resume").returncode == 0, "resume to %s is refused" % state)
 
     def go_on(self):
-        """All back, trading, new orders at the exchange."""
+        """All back, trading, new orders at the exchange.  The operator's resume forgets the losses in a row, which
+        would hold entries for 16 bars each time."""
         self.quiet()
+        for verb in ("pause", "resume"):
+            self.i.command(verb)
         end, before = time.monotonic() + GO_ON_S, self.watch.orders
         while self.watch.orders <= before or self.i.state() != "TRADING":
             self.resume()

@@ -5,6 +5,7 @@ launch_begin chaos
 books=$dir/books balance=10000
 export BIN=$bin ENIGMA_RESTART_MAX=0 ENIGMA_STRATEGY=probe ENIGMA_COOLDOWN_BARS=0 ENIGMA_TOP_N=8 ENIGMA_GAMMA_MIN_G=-1
 export ENIGMA_MAX_CLUSTER_POSITIONS=8 ENIGMA_MAX_CONSECUTIVE_LOSSES=100 ENIGMA_TIME_STOP_BARS=10 ENIGMA_SELF_HEALING=false
+export ENIGMA_BREAKER_OPEN_S=5
 
 admin() { curl -s --max-time 5 "http://127.0.0.1:$(cat "$dir/sock/paper.admin.port")/admin/$1" "${@:2}"; }
 collect() {
