@@ -233,11 +233,12 @@ class Chaos:
         """All back, trading, new orders at the exchange.  The operator's resume forgets the losses in a row, which
         would hold entries for 16 bars each time."""
         self.quiet()
-        for verb in ("pause", "resume"):
-            self.i.command(verb)
+        self.i.command("pause")
         end, before = time.monotonic() + GO_ON_S, self.watch.orders
         while self.watch.orders <= before or self.i.state() != "TRADING":
             self.resume()
+            if self.i.state() == "PAUSED":      # refused while an agent is not back
+                self.i.command("resume")
             if time.monotonic() > end:
                 raise Failed("trading does not go on: %s\n%s" % (self.i.state(), self.i.command("status").stdout))
             time.sleep(0.1)
