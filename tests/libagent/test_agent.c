@@ -69,7 +69,7 @@ static void start_asking(struct agent *a)
 static void start_asking_too_much(struct agent *a)
 {
     for (int i = 0; i <= REQUESTS_MAX; i++)
-        ask(a, i < REQUESTS_MAX ? "fits" : "over", 20000);
+        ask(a, i < REQUESTS_MAX ? "fits" : "over", 2000);
 }
 
 static void on_trades(struct agent *a, const struct event *e)
@@ -283,8 +283,11 @@ START_TEST(one_question_over_the_bound_is_refused_at_once)
 {
     const struct agent_def def = {.id = AGENT_RISK, .start = start_asking_too_much};
     enter(&def);
-    RUN_UNTIL(loop, strstr(said, "[over FULL -]") != NULL);
-    ck_assert_int_eq(count("[fits "), 0);
+    /* Until all have ended: an agent that leaves in such a flood ends libzmq's session here in the middle of a message,
+     * which it takes for impossible, and aborts. */
+    RUN_UNTIL(loop, count("[fits ") == REQUESTS_MAX);
+    const char *over = strstr(said, "[over FULL -]");
+    ck_assert(over != NULL && over < strstr(said, "[fits "));
     leave();
 }
 END_TEST
