@@ -30,7 +30,7 @@ int leases_open(enum party who, const char *mode, const char *rest_url, struct l
     l->mode = strcmp(mode, "live") == 0 ? TOKEN_LIVE : TOKEN_PAPER;
     token_account(mode, rest_url, l->account);
     boot_id(l->boot_id);
-    int err = signkey_load(LEASES_KEYS, party_name(who), ret->secret, why);
+    int err = signkey_load(SIGNKEY_DIR, party_name(who), ret->secret, why);
     if (err == ERR_OK)
         ret->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     return err;

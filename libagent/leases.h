@@ -13,7 +13,6 @@
 #include "proto/lease.h"
 
 #define LEASES_SOCKET "sock/lease.sock"
-#define LEASES_KEYS   "etc/keys"
 
 struct leases {
     int fd;                     /* -1: says nothing */

@@ -12,6 +12,7 @@
 #include "proto/token.h"
 
 #define SIGNKEY_WHY_MAX 256
+#define SIGNKEY_DIR     "etc/keys"      /* of an instance */
 
 /* Made when it is not there. */
 int signkey_load(const char *dir, const char *name, uint8_t secret[TOKEN_SECRET], char why[SIGNKEY_WHY_MAX]);

@@ -71,11 +71,11 @@ static void read_public(struct child *c)
 {
     if (guards_known(&c->guards))
         return;
-    c->operator_known = signkey_public(LEASES_KEYS, "operator", c->operator_key) == ERR_OK;
+    c->operator_known = signkey_public(SIGNKEY_DIR, "operator", c->operator_key) == ERR_OK;
     for (enum party p = 0; p < AGENT_COUNT; p++) {
         struct guard *g = &c->guards.of[p];
         if (leases_life_ms(p) > 0 && !g->known)
-            g->known = signkey_public(LEASES_KEYS, party_name(p), g->key) == ERR_OK;
+            g->known = signkey_public(SIGNKEY_DIR, party_name(p), g->key) == ERR_OK;
     }
     if (c->opened && guards_known(&c->guards))
         confine_end(&c->confined);
@@ -111,7 +111,7 @@ static void open_keys(struct child *c, const struct ask *a, struct told *t)
     memcpy(c->guards.boot_id, c->policy.boot_id, sizeof c->guards.boot_id);
     read_public(c);
     if (a->uid != 0 && !guards_known(&c->guards)) {     /* what is not read now, the other user may not read */
-        snprintf(t->why, sizeof t->why, "waiting for the public keys of risk, data, orchestrator, audit in " LEASES_KEYS);
+        snprintf(t->why, sizeof t->why, "waiting for the public keys of risk, data, orchestrator, audit in " SIGNKEY_DIR);
         t->err = ERR_NOT_FOUND;
         return;
     }

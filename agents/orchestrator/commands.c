@@ -106,7 +106,7 @@ bool orch_signed(struct agent *a, struct resume *r, const uint8_t *signature, si
     uint8_t key[TOKEN_PUBLIC];
     token_account(config_text(c, CFG_mode), config_text(c, CFG_rest_url), r->account);
     return len == RESUME_SIGNATURE && age_ns > -SIGNED_NS && age_ns < SIGNED_NS &&
-           signkey_public("etc/keys", "operator", key) == ERR_OK && resume_verify(r, signature, key) == ERR_OK;
+           signkey_public(SIGNKEY_DIR, "operator", key) == ERR_OK && resume_verify(r, signature, key) == ERR_OK;
 }
 
 /* Out of an emergency leads the operator's own signature, and nothing that anybody else could say in its name. */

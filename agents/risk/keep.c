@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libagent/clock.h"
 #include "libagent/signkey.h"
 #include "libagent/trade_config.h"
 #include "proto/err.h"
@@ -15,24 +16,15 @@
 
 #include "agents/risk/state.h"
 
-#define KEYS_DIR "etc/keys"
-
 /* ---- start ---- */
 
 static int read_boot_id(uint8_t ret[16], char why[CONFIG_WHY_MAX])
 {
-    static const char path[] = "/proc/sys/kernel/random/boot_id";
-    char text[64] = "";
-    FILE *f = fopen(path, "re");
-    if (f != NULL) {
-        if (fgets(text, sizeof text, f) == NULL)
-            *text = '\0';
-        fclose(f);
-    }
-    text[strcspn(text, "\n")] = '\0';
-    if (token_uuid(text, ret) == ERR_OK)
+    static const uint8_t none[16];
+    boot_id(ret);
+    if (memcmp(ret, none, sizeof none) != 0)
         return ERR_OK;
-    snprintf(why, CONFIG_WHY_MAX, "%s cannot be read; approvals are bound to it", path);
+    snprintf(why, CONFIG_WHY_MAX, "this boot's id cannot be read; approvals are bound to it");
     return ERR_IO;
 }
 
@@ -81,7 +73,7 @@ int risk_init(struct agent *a, char why[CONFIG_WHY_MAX])
     name_instruments(r, c);
     books_init(&r->books, r->bar_ns, r->market.n);
     int err = read_boot_id(r->boot_id, why);
-    return err < 0 ? err : signkey_load(KEYS_DIR, "risk", r->secret, why);
+    return err < 0 ? err : signkey_load(SIGNKEY_DIR, "risk", r->secret, why);
 }
 
 /* ---- notes ---- */

@@ -120,7 +120,7 @@ int cli_sign(const char *verb, struct resume *r, uint8_t *ret)
     int err = config_resolve(config_in_force(), 0, NULL, &c, NULL, why);
     if (err == ERR_OK) {
         token_account(config_text(c, CFG_mode), config_text(c, CFG_rest_url), r->account);
-        err = signkey_load("etc/keys", "operator", secret, why);
+        err = signkey_load(SIGNKEY_DIR, "operator", secret, why);
     }
     config_destroy(&c);
     if (err < 0) {

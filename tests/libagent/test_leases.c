@@ -45,7 +45,7 @@ START_TEST(what_is_said_arrives_signed_by_its_agent_with_its_age)
     begin();
     int fd = listen_here();
     ck_assert_int_eq(leases_open(AGENT_DATA, "live", "https://venue", &l, why), ERR_OK);
-    ck_assert_int_eq(signkey_public(LEASES_KEYS, "data", public_key), ERR_OK);
+    ck_assert_int_eq(signkey_public(SIGNKEY_DIR, "data", public_key), ERR_OK);
     int64_t before = boot_ns();
     leases_say(&l, 0, 1000000000);
     ck_assert_int_eq(recv(fd, &got, sizeof got, 0), sizeof got);
@@ -94,7 +94,7 @@ START_TEST(who_guards_nothing_has_no_key_and_says_nothing)
         char path[64], byte[256];
         ck_assert_int_eq(leases_life_ms(p) > 0, guards);
         ck_assert_int_eq(leases_open(p, "paper", "", &l, why), ERR_OK);
-        snprintf(path, sizeof path, LEASES_KEYS "/%s.sign", party_name(p));
+        snprintf(path, sizeof path, SIGNKEY_DIR "/%s.sign", party_name(p));
         ck_assert_int_eq(access(path, F_OK) == 0, guards);
         leases_say(&l, 0, 0);
         ck_assert_int_eq(recv(fd, byte, sizeof byte, 0), guards ? (ssize_t)sizeof(struct lease) : -1);
@@ -117,19 +117,19 @@ START_TEST(a_key_made_by_many_at_once_is_one_key)
         if (fork() == 0) {
             char c;
             close(go[1]);
-            if (read(go[0], &c, 1) != 0 || signkey_load(LEASES_KEYS, "audit", mine, why) < 0)
+            if (read(go[0], &c, 1) != 0 || signkey_load(SIGNKEY_DIR, "audit", mine, why) < 0)
                 memset(mine, 0, sizeof mine);
             _exit(write(back[1], mine, sizeof mine) == (ssize_t)sizeof mine ? 0 : 1);
         }
     close(go[1]);                               /* all at once */
     for (int i = 0; i < 8; i++) {
         ck_assert_int_eq(read(back[0], mine, sizeof mine), sizeof mine);
-        ck_assert_int_eq(signkey_load(LEASES_KEYS, "audit", secret, why), ERR_OK);
+        ck_assert_int_eq(signkey_load(SIGNKEY_DIR, "audit", secret, why), ERR_OK);
         ck_assert_mem_eq(mine, secret, sizeof secret);
     }
     while (wait(NULL) > 0)
         continue;
-    ck_assert_int_eq(signkey_public(LEASES_KEYS, "audit", public_key), ERR_OK);
+    ck_assert_int_eq(signkey_public(SIGNKEY_DIR, "audit", public_key), ERR_OK);
     ck_assert_mem_eq(public_key, secret + 32, sizeof public_key);
     ck_assert_int_eq(system("test $(ls etc/keys | wc -l) = 2"), 0);
     end();
