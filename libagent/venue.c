@@ -23,6 +23,8 @@
 #define PONG_PRESET_MS  10000
 #define PERIOD_LEAST_MS 100
 #define PERIOD_MOST_MS  60000
+#define PASSED_MOST     4
+#define QUESTION        2               /* the last rank */
 #define MS              1000000LL
 
 struct call {
@@ -51,6 +53,7 @@ struct venue {
     struct call *first, **last; /* waiting */
     struct call *flying;        /* sent; for clean-up */
     size_t n_waiting;
+    int passed;                 /* calls that went before a question since one left */
     struct loop_timer *timer;
     int64_t errors;
     bool answered;              /* once */
@@ -207,23 +210,66 @@ static void send_call(struct venue *v, struct call *c)
     }
 }
 
-/* In the order of the queue; the first that must wait holds those behind it. */
+/* What ends a danger goes first, then orders, then questions; equals in order of arrival. */
+static int rank(const struct call *c)
+{
+    return c->class == VENUE_RESCUE ? 0 : c->class == VENUE_PRIVATE && strcmp(c->method, "GET") != 0 ? 1 : QUESTION;
+}
+
+static void enqueue(struct venue *v, struct call *c)
+{
+    struct call **at = &v->first;
+    if (rank(c) == QUESTION)
+        at = v->last;
+    while (*at != NULL && rank(*at) <= rank(c))
+        at = &(*at)->next;
+    c->next = *at;
+    *at = c;
+    if (c->next == NULL)
+        v->last = &c->next;
+    v->n_waiting++;
+}
+
+static struct call *unqueue(struct venue *v, struct call **at)
+{
+    struct call *c = *at;
+    *at = c->next;
+    if (*at == NULL)
+        v->last = at;
+    v->n_waiting--;
+    return c;
+}
+
+/* The call whose turn it is; NULL: it must wait, and holds those behind it.  After PASSED_MOST others the first
+ * question goes, from the reserve too: orders are known, and positions right, by answers only. */
+static struct call *next_call(struct venue *v, int64_t now)
+{
+    struct call **at = &v->first, *c = v->first;
+    bool reserved = c->class == VENUE_RESCUE;
+    while (*at != NULL && rank(*at) != QUESTION)
+        at = &(*at)->next;
+    bool passed = at != &v->first && *at != NULL;
+    if (passed && v->passed >= PASSED_MOST && bucket_take(&v->buckets[(*at)->class != VENUE_PUBLIC], 1, now, true)) {
+        v->passed = 0;
+        return unqueue(v, at);
+    }
+    struct bucket *b = &v->buckets[c->class != VENUE_PUBLIC];
+    if (!bucket_take(b, 1, now, reserved)) {
+        loop_timer_again(v->timer, bucket_wait_ns(b, 1, now, reserved) / MS + 1);
+        return NULL;
+    }
+    v->passed = passed ? v->passed + 1 : 0;
+    return unqueue(v, &v->first);
+}
+
 static void pump(void *arg)
 {
     struct venue *v = arg;
     while (v->first != NULL) {
-        struct call *c = v->first;
         int64_t now = mono_now().ns;
-        struct bucket *b = &v->buckets[c->class != VENUE_PUBLIC];
-        if (!bucket_take(b, 1, now, c->class == VENUE_RESCUE)) {
-            int64_t wait_ms = bucket_wait_ns(b, 1, now, c->class == VENUE_RESCUE) / MS + 1;
-            loop_timer_again(v->timer, wait_ms);
+        struct call *c = next_call(v, now);
+        if (c == NULL)
             return;
-        }
-        v->first = c->next;
-        if (v->first == NULL)
-            v->last = &v->first;
-        v->n_waiting--;
         bool always = c->probe || c->class == VENUE_RESCUE;     /* and its success says that the venue is back */
         if (always)
             breaker_probe(&v->breaker, now);
@@ -233,26 +279,6 @@ static void pump(void *arg)
             send_call(v, c);
     }
     loop_timer_pause(v->timer);
-}
-
-/* What ends a danger goes first, then orders, then questions; equals in order of arrival. */
-static int rank(const struct call *c)
-{
-    return c->class == VENUE_RESCUE ? 0 : c->class == VENUE_PRIVATE && strcmp(c->method, "GET") != 0 ? 1 : 2;
-}
-
-static void enqueue(struct venue *v, struct call *c)
-{
-    struct call **at = &v->first;
-    if (rank(c) == 2)
-        at = v->last;
-    while (*at != NULL && rank(*at) <= rank(c))
-        at = &(*at)->next;
-    c->next = *at;
-    *at = c;
-    if (c->next == NULL)
-        v->last = &c->next;
-    v->n_waiting++;
 }
 
 static void call_new(struct venue *v, enum venue_class class, bool probe, const char *method, const char *target,

@@ -1,7 +1,8 @@
 /* venue - the exchange as a client sees it: REST calls within the rate limits, and a socket that stays up.
  *
  * REST: calls wait for their token bucket (public or private; cancels and closes may use the reserve),
- * cancels and closes first, then what changes something, then questions; equals in order of arrival;
+ * cancels and closes first, then what changes something, then questions, but every fifth call is a question's
+ * when one waits; equals in order of arrival;
  * at most VENUE_QUEUE_MAX wait; a circuit breaker answers VENUE_BROKEN at once while it is
  * open, except to cancels and closes and the stream's token, which are always tried (the token's answer is the
  * breaker's probe: a venue that is back is used at once).  The secret is not here: private calls get

@@ -210,8 +210,10 @@ static void remedy(struct exec *x, struct difference_seen *d, struct symbol *s, 
         if (d->what == DIFF_FORGOTTEN_ENTRY || t != NULL || compare_flat(x, s, 0))
             cancel(x, id);
         return;
-    case TAKE_OVER:             /* all of it gone: only when the symbol alone says so too */
-        if (s->venue_qty * t->pnl.side > 0 || compare_flat(x, s, t->pnl.side))
+    case TAKE_OVER:             /* no fill read since explains it; all of it gone: the symbol alone says so too */
+        if (x->reads.fills_good_ns < d->since_ns && !PLANTED(one_read_is_believed))
+            reads_fills(x);
+        else if (s->venue_qty * t->pnl.side > 0 || compare_flat(x, s, t->pnl.side))
             fold_correction(x, s);
         break;
     case RESTORE:

@@ -78,13 +78,20 @@ struct exec_order *fold_order(struct exec *x, struct exec_order *o, const json_t
         TEXT_COPY(o->o.order_id, id);
         placed(x, o);
     }
-    o->venue_cum = cum;
-    if (!active)
-        o->venue_done = cancelled ? 2 : 1;
-    if (cum > o->o.cum_qty)
+    fold_told(x, o, cum, active ? 0 : cancelled ? 2 : 1);
+    return o;
+}
+
+/* Answers and the stream overtake one another: an older one takes nothing back. */
+void fold_told(struct exec *x, struct exec_order *o, int64_t cum, int done)
+{
+    if (cum > o->venue_cum || PLANTED(older_answer_believed))
+        o->venue_cum = cum;
+    if (done != 0)
+        o->venue_done = done;
+    if (o->venue_cum > o->o.cum_qty)
         reads_fills(x);
     fold_ended(x, o);
-    return o;
 }
 
 void fold_ended(struct exec *x, struct exec_order *o)

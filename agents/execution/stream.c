@@ -14,6 +14,7 @@
 static void on_order_change(struct exec *x, const json_t *v)
 {
     const char *id = "", *oid = "", *type = "";
+    int64_t cum;
     (void)codec_text(v, "orderId", &id);
     (void)codec_text(v, "clientOid", &oid);
     (void)codec_text(v, "type", &type);
@@ -25,10 +26,8 @@ static void on_order_change(struct exec *x, const json_t *v)
         reads_fills(x);
     if (o == NULL)
         reads_begin(x);         /* somebody else trades here */
-    if (o == NULL || (!filled && !cancelled) || codec_int(v, "filledSize", &o->venue_cum) < 0)
-        return;
-    o->venue_done = filled ? 1 : 2;
-    fold_ended(x, o);
+    if (o != NULL && (filled || cancelled) && codec_int(v, "filledSize", &cum) == ERR_OK)
+        fold_told(x, o, cum, filled ? 1 : 2);
 }
 
 static void on_stop_change(struct exec *x, const json_t *v)
@@ -37,15 +36,12 @@ static void on_stop_change(struct exec *x, const json_t *v)
     (void)codec_text(v, "orderId", &id);
     (void)codec_text(v, "type", &type);
     struct exec_order *o = books_order_by_id(&x->books, id);
-    if (o != NULL && strcmp(type, "cancel") == 0) {
-        o->venue_done = 2;
-        o->venue_cum = o->o.cum_qty;
-        fold_ended(x, o);
-    } else if (o != NULL && strcmp(type, "triggered") == 0) {
+    if (o != NULL && strcmp(type, "cancel") == 0)
+        fold_told(x, o, o->o.cum_qty, 2);
+    else if (o != NULL && strcmp(type, "triggered") == 0)
         exec_query(x, o);
-    } else if (o == NULL) {
+    else if (o == NULL)
         reads_begin(x);         /* the list says what it is */
-    }
 }
 
 static void on_settlement(struct exec *x, const json_t *v)

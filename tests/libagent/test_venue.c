@@ -526,6 +526,21 @@ START_TEST(orders_go_before_questions_and_equals_in_order_of_arrival)
 }
 END_TEST
 
+/* Stops that are moved all the time must not keep the fills and positions from being read. */
+START_TEST(every_fifth_call_is_a_question_when_one_waits)
+{
+    struct asked calls[14];
+    struct fake f;
+    struct got g[14];
+    for (int i = 0; i < 14; i++)
+        calls[i] = i < 2 ? (struct asked){VENUE_PRIVATE, "GET", "/g"} : (struct asked){VENUE_RESCUE, "DELETE", "/r"};
+    ask_at_once(&f, calls, 14, g);
+    RUN_UNTIL(f.loop, g[1].n == 1);
+    ck_assert_str_eq(left, "eeeerrrrgrrrrg");
+    fake_fini(&f);
+}
+END_TEST
+
 START_TEST(public_and_private_calls_have_buckets_of_their_own)
 {
     struct fake f;
@@ -761,7 +776,8 @@ TESTS("venue", an_answer_of_the_venue_comes_with_its_data,
       a_venue_that_is_still_coming_up_does_not_open_the_breaker,
       calls_over_the_burst_wait_for_their_rate_and_keep_their_order,
       cancels_go_in_front_and_may_use_the_reserve,
-      orders_go_before_questions_and_equals_in_order_of_arrival, public_and_private_calls_have_buckets_of_their_own,
+      orders_go_before_questions_and_equals_in_order_of_arrival, every_fifth_call_is_a_question_when_one_waits,
+      public_and_private_calls_have_buckets_of_their_own,
       refuses_more_than_its_queue_holds_but_takes_cancels,
       a_stream_subscribes_after_the_welcome_and_hands_messages_on,
       a_lost_stream_comes_back_by_itself_and_subscribes_again,

@@ -145,8 +145,18 @@ class Chaos:
             if value:
                 return value
             if time.monotonic() > end:
-                raise Failed("%s: not within %d s" % (what() if callable(what) else what, seconds))
+                raise Failed("%s: not within %d s\n%s" % (what, seconds, self.telling()))
             time.sleep(0.02)
+
+    def telling(self):
+        """What an operator would look at."""
+        said = [self.i.command("status").stdout]
+        for name, most in ("execution", 40), ("orchestrator", 10):
+            try:
+                said += ["--- %s\n" % name] + open("%s/log/%s.log" % (self.i.path, name), errors="replace").readlines()[-most:]
+            except OSError:
+                pass
+        return "".join(said)
 
     def back(self, name, at, killed_ms, old):
         """Wait until a killed process is there again; its times."""
@@ -240,7 +250,7 @@ class Chaos:
             if self.i.state() == "PAUSED":      # refused while an agent is not back
                 self.i.command("resume")
             if time.monotonic() > end:
-                raise Failed("trading does not go on: %s\n%s" % (self.i.state(), self.i.command("status").stdout))
+                raise Failed("trading does not go on: %s\n%s" % (self.i.state(), self.telling()))
             time.sleep(0.1)
 
     def quiet(self):
