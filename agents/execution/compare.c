@@ -1,7 +1,8 @@
 /* compare - what the venue holds against the books: one table of differences; see exec.h
  *
  * A single read proves nothing: a list may be older than a fill, or lack a row.  What two reads AGREE_NS apart show
- * is a difference, and the table says what becomes of it.  While there is one, nothing is entered.
+ * is a difference, unless of a position fills that are read after them explain it; the table says what becomes of
+ * it.  While there is one, nothing is entered.
  * A stop goes only when its symbol is proved flat: two such reads, and one of that symbol alone after them.
  */
 #include <stdio.h>
@@ -210,10 +211,8 @@ static void remedy(struct exec *x, struct difference_seen *d, struct symbol *s, 
         if (d->what == DIFF_FORGOTTEN_ENTRY || t != NULL || compare_flat(x, s, 0))
             cancel(x, id);
         return;
-    case TAKE_OVER:             /* no fill read since explains it; all of it gone: the symbol alone says so too */
-        if (x->reads.fills_good_ns < d->since_ns && !PLANTED(one_read_is_believed))
-            reads_fills(x);
-        else if (s->venue_qty * t->pnl.side > 0 || compare_flat(x, s, t->pnl.side))
+    case TAKE_OVER:             /* all of it gone: only when the symbol alone says so too */
+        if (s->venue_qty * t->pnl.side > 0 || compare_flat(x, s, t->pnl.side))
             fold_correction(x, s);
         break;
     case RESTORE:
@@ -274,8 +273,13 @@ static bool look_at_symbol(struct exec *x, struct symbol *s, bool raised[DIFF_CO
     int64_t lots;
     enum difference what = held_difference(x, s, &lots), margin = s->margin_now;
     if (agreed(x, &s->held, what, lots)) {
-        raised[what] = true;
-        remedy(x, &s->held, s, s->name, "");
+        s->held.agreed_ns = s->held.agreed_ns != 0 ? s->held.agreed_ns : agent_now_ns(x->agent);
+        if (x->reads.fills_good_ns < s->held.agreed_ns && !PLANTED(one_read_is_believed)) {
+            reads_distrust(x);  /* a fill that is not read yet may explain it */
+        } else {
+            raised[what] = true;
+            remedy(x, &s->held, s, s->name, "");
+        }
     }
     if (agreed(x, &s->margin, margin, 0)) {
         raised[margin] = true;

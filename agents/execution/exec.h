@@ -42,6 +42,7 @@ struct difference_seen {
     enum difference what;
     int64_t detail;             /* lots */
     int64_t since_ns;           /* wall; begin of the first read that showed it as it is now */
+    int64_t agreed_ns;          /* wall; since when two reads agreed on it; 0: they do not yet; of a position only */
     bool said;
 };
 

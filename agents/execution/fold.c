@@ -231,6 +231,7 @@ static bool fold_row(struct exec *x, const struct row *r)
         return true;
     }
     (void)exec_see(x, key);
+    s->held = (struct difference_seen){.what = DIFF_NONE};  /* was it this?  the next reads tell */
     exec_keep_order(x, o);
     say_fill(x, o, r);
     FAILPOINT(fill_folded);

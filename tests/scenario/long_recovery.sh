@@ -16,7 +16,7 @@ start() { # NAME ARGS...
 start enigma-bus -i "$dir"
 wait_until 5 test -s "$dir/etc/keys/guest.cert" || fail "the bus made no certificates"
 # A customer who may ask ten times as often as others.
-(umask 077; printf '%s\n' 'key = recovery' 'secret = of-nothing' 'passphrase = none' 'vip = 12' >"$dir/etc/keys/paper-account.conf")
+(umask 077; printf '%s\n' 'account = paper' 'key = recovery' 'secret = of-nothing' 'passphrase = none' 'vip = 12' >"$dir/etc/keys/paper-account.conf")
 export ENIGMA_PRIVATE_RATE=250
 start enigma-paper --instance "$dir" --seed 1 --speed 100 --balance 1000000
 wait_until 10 test -s "$dir/sock/paper.admin.port" || fail "the paper exchange did not start"

@@ -43,6 +43,18 @@ static struct fake_venue {
         bool done;                      /* carried out all the same */
     } faults[8];
     struct { venue_done *done; void *arg; struct venue_answer answer; json_t *tree; } queue[4096];
+    int64_t (*delay)(void);             /* ns that a request, an answer or a message takes; NULL: none */
+    bool (*loses)(void);                /* this request, or its answer, is lost */
+    struct fv_trip {
+        int64_t due_ns;
+        char method[8], subject[12], *target, *body;    /* subject: of a message of the stream, its text in body */
+        bool back;                      /* the answer */
+        venue_done *done;               /* NULL: nobody waits */
+        void *arg;
+        struct venue_answer answer;
+        json_t *tree;
+    } trips[512];
+    int64_t said_ns;                    /* messages do not overtake one another */
     size_t head, tail;
     struct { void (*fn)(struct agent *a, void *arg); void *arg; } effects[4096];
     size_t effects_head, effects_tail;
@@ -287,15 +299,11 @@ static inline bool fv_do(const char *method, const char *target, const char *bod
 
 /* ---- libagent/venue.h, the signer, and what fake_agent.h lacks ---- */
 
-void venue_call(struct venue *v, enum venue_class class, const char *method, const char *target, const char *body,
-                venue_done *done, void *arg)
+static inline struct venue_answer fv_answer(const char *method, const char *target, const char *body, json_t **ret)
 {
-    (void)v, (void)class;
     struct venue_answer a = {.outcome = VENUE_OK, .status = 200, .code = "200000"};
     struct fv_fault *fault = NULL;
-    json_t *tree = NULL;
-    fv.posts += strcmp(method, "POST") == 0;
-    fv.deletes += strcmp(method, "DELETE") == 0;
+    *ret = NULL;
     for (int i = 0; i < 8 && fault == NULL; i++)
         if (fv.faults[i].times > 0 && strcmp(fv.faults[i].method, method) == 0 &&
             strncmp(fv.faults[i].prefix, target, strlen(fv.faults[i].prefix)) == 0)
@@ -308,7 +316,7 @@ void venue_call(struct venue *v, enum venue_class class, const char *method, con
             TEXT_COPY(a.code, "100001");
             TEXT_COPY(a.msg, "error.getOrder.orderNotExist");
         } else {
-            must(codec_load(w.buf, w.len, &tree) == ERR_OK);
+            must(codec_load(w.buf, w.len, ret) == ERR_OK);
         }
         jw_fini(&w);
     }
@@ -318,10 +326,40 @@ void venue_call(struct venue *v, enum venue_class class, const char *method, con
         a.status = fault->status;
         TEXT_COPY(a.code, fault->code);
         TEXT_COPY(a.msg, "fault");
-        json_decref(tree);
-        tree = NULL;
+        json_decref(*ret);
+        *ret = NULL;
     }
-    a.data = tree;
+    a.data = *ret;
+    return a;
+}
+
+static inline struct fv_trip *fv_trip_new(void)
+{
+    struct fv_trip *t = fv.trips;
+    while (t < fv.trips + 512 && t->due_ns != 0)
+        t++;
+    must(t < fv.trips + 512);
+    *t = (struct fv_trip){.due_ns = fv.agent->now_ns + fv.delay()};
+    return t;
+}
+
+void venue_call(struct venue *v, enum venue_class class, const char *method, const char *target, const char *body,
+                venue_done *done, void *arg)
+{
+    (void)v, (void)class;
+    fv.posts += strcmp(method, "POST") == 0;
+    fv.deletes += strcmp(method, "DELETE") == 0;
+    if (fv.delay != NULL) {
+        struct fv_trip *t = fv_trip_new();
+        TEXT_COPY(t->method, method);
+        t->target = strdup(target);
+        t->body = body != NULL ? strdup(body) : NULL;
+        t->done = done;
+        t->arg = arg;
+        return;
+    }
+    json_t *tree;
+    struct venue_answer a = fv_answer(method, target, body, &tree);
     if (a.outcome == VENUE_BROKEN) {    /* answered at once, as the breaker does */
         done(arg, &a);
         return;
@@ -420,33 +458,100 @@ void agent_effect(struct agent *a, void (*fn)(struct agent *a, void *arg), void 
     fv.effects[fv.effects_tail++].arg = arg;
 }
 
-/* Everything under way is done and answered. */
+static inline void fv_hear(const char *subject, const char *text)
+{
+    json_t *t = NULL;
+    must(codec_load(text, strlen(text), &t) == ERR_OK);
+    fv.stream.on_message(fv.stream.arg, "", subject, t, 1);
+    json_decref(t);
+}
+
+static inline void fv_trip_end(struct fv_trip *t)
+{
+    free(t->target);
+    free(t->body);
+    *t = (struct fv_trip){.due_ns = 0};
+}
+
+/* The request is at the venue, the answer or the message here. */
+static inline void fv_arrive(struct fv_trip *t)
+{
+    struct fv_trip is = *t;
+    if (is.subject[0] != '\0') {
+        t->target = t->body = NULL;
+        fv_trip_end(t);
+        fv_hear(is.subject, is.body);
+        free(is.body);
+    } else if (!is.back) {
+        t->answer = (struct venue_answer){.outcome = VENUE_UNKNOWN, .msg = "lost"};
+        if (!fv.loses())
+            t->answer = fv_answer(is.method, is.target, is.body, &t->tree);
+        if (fv.loses()) {
+            json_decref(t->tree);
+            t->tree = NULL;
+            t->answer = (struct venue_answer){.outcome = VENUE_UNKNOWN, .msg = "lost"};
+        }
+        t->back = true;
+        t->due_ns += fv.delay();
+    } else {
+        fv_trip_end(t);         /* its place is free for what the answer leads to */
+        if (is.done != NULL)
+            is.done(is.arg, &is.answer);
+        json_decref(is.tree);
+    }
+}
+
+static inline bool fv_travel(void)
+{
+    struct fv_trip *next = NULL;
+    for (struct fv_trip *t = fv.trips; t < fv.trips + 512; t++)
+        if (t->due_ns != 0 && t->due_ns <= fv.agent->now_ns && (next == NULL || t->due_ns < next->due_ns))
+            next = t;
+    if (next != NULL)
+        fv_arrive(next);
+    return next != NULL;
+}
+
+/* Everything under way is done and answered, as far as it is due. */
 static inline void fake_settle(void)
 {
-    while (fv.effects_head < fv.effects_tail || fv.head < fv.tail) {
-        if (fv.effects_head < fv.effects_tail) {
-            size_t i = fv.effects_head++;
-            fv.effects[i].fn(fv.agent, fv.effects[i].arg);
-        } else {
-            size_t i = fv.head++;
-            fv.queue[i].done(fv.queue[i].arg, &fv.queue[i].answer);
-            json_decref(fv.queue[i].tree);
+    do {
+        while (fv.effects_head < fv.effects_tail || fv.head < fv.tail) {
+            if (fv.effects_head < fv.effects_tail) {
+                size_t i = fv.effects_head++;
+                fv.effects[i].fn(fv.agent, fv.effects[i].arg);
+            } else {
+                size_t i = fv.head++;
+                fv.queue[i].done(fv.queue[i].arg, &fv.queue[i].answer);
+                json_decref(fv.queue[i].tree);
+            }
         }
-    }
-    fv.effects_head = fv.effects_tail = fv.head = fv.tail = 0;
+        fv.effects_head = fv.effects_tail = fv.head = fv.tail = 0;
+    } while (fv_travel());
 }
 
 /* ---- what happens at the venue ---- */
 
+static inline void fv_say(const char *subject, const char *text)
+{
+    if (fv.delay == NULL) {
+        fv_hear(subject, text);
+        return;
+    }
+    struct fv_trip *t = fv_trip_new();
+    if (t->due_ns < fv.said_ns)
+        t->due_ns = fv.said_ns;
+    fv.said_ns = ++t->due_ns;
+    TEXT_COPY(t->subject, subject);
+    t->body = strdup(text);
+}
+
 static inline void fv_tell_order(const struct fv_order *o, const char *type)
 {
     char text[256];
-    json_t *t = NULL;
     snprintf(text, sizeof text, "{\"orderId\":\"%lld\",\"clientOid\":\"%s\",\"type\":\"%s\",\"filledSize\":\"%lld\"}",
              (long long)o->id, o->oid, type, (long long)o->deal);
-    must(codec_load(text, strlen(text), &t) == ERR_OK);
-    fv.stream.on_message(fv.stream.arg, "", "orderChange", t, 1);
-    json_decref(t);
+    fv_say("orderChange", text);
 }
 
 static inline void fv_row(const struct fv_order *o, int64_t qty, const char *px, const char *fee, const char *type)
@@ -505,11 +610,8 @@ static inline void fv_fill(struct fv_order *o, int64_t qty, const char *px)
     fv_tell_order(o, o->active ? "match" : "filled");
     if (fv.n_orders > before) {         /* its triggers */
         char text[80];
-        json_t *t = NULL;
         snprintf(text, sizeof text, "{\"orderId\":\"%lld\",\"type\":\"open\"}", (long long)fv.orders[before].id);
-        must(codec_load(text, strlen(text), &t) == ERR_OK);
-        fv.stream.on_message(fv.stream.arg, "", "stopOrder", t, 1);
-        json_decref(t);
+        fv_say("stopOrder", text);
     }
     fake_settle();
 }
