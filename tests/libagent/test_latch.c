@@ -115,7 +115,7 @@ START_TEST(a_disk_that_takes_nothing_is_said)
     };
     begin();
     if (unshare(geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS) != 0 ||
-        mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) {
+        mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0) {
         printf("left out: no mount namespace: %s\n", strerror(errno));
         end();
         return;

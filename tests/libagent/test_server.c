@@ -389,7 +389,7 @@ END_TEST
 START_TEST(drops_who_is_too_slow_or_idle_but_not_who_waits_for_us)
 {
     struct env e;
-    env_init(&e, 60, 120);
+    env_init(&e, 300, 600);
     struct raw slow, idle;
     raw_connect(&slow, e.loop, server_port(e.server));
     raw_connect(&idle, e.loop, server_port(e.server));
