@@ -153,7 +153,8 @@ void tell_hash(struct exec *x, char ret[POSHASH_TEXT]);
 /* fold.c */
 /* The venue's object of an order: take over what it says.  o NULL: find or adopt it; NULL: not one of ours. */
 struct exec_order *fold_order(struct exec *x, struct exec_order *o, const json_t *v);
-void fold_told(struct exec *x, struct exec_order *o, int64_t cum, int done);    /* done: of venue_done; 0: no news */
+/* v: what told it, for the size; done: of venue_done, 0: no news. */
+void fold_told(struct exec *x, struct exec_order *o, const json_t *v, int64_t cum, int done);
 void fold_ended(struct exec *x, struct exec_order *o);          /* venue_done and all its fills are folded? */
 bool fold_fills(struct exec *x, const json_t *rows);            /* newest first; true: all of them */
 void fold_funding(struct exec *x, const char *symbol, int64_t time_ms, dec_t paid);

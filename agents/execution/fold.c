@@ -53,6 +53,14 @@ static struct exec_order *adopt(struct exec *x, const json_t *v, const char *id,
     return o;
 }
 
+/* The venue takes of what only closes no more than is held. */
+static void fold_size(struct exec_order *o, const json_t *v)
+{
+    int64_t size;
+    if (o->o.leg != LEG_ENTRY && codec_int(v, "size", &size) == ERR_OK && size > 0 && size < o->o.qty)
+        o->o.qty = size;
+}
+
 struct exec_order *fold_order(struct exec *x, struct exec_order *o, const json_t *v)
 {
     const char *id, *symbol, *oid = "";
@@ -78,13 +86,14 @@ struct exec_order *fold_order(struct exec *x, struct exec_order *o, const json_t
         TEXT_COPY(o->o.order_id, id);
         placed(x, o);
     }
-    fold_told(x, o, cum, active ? 0 : cancelled ? 2 : 1);
+    fold_told(x, o, v, cum, active ? 0 : cancelled ? 2 : 1);
     return o;
 }
 
 /* Answers and the stream overtake one another: an older one takes nothing back. */
-void fold_told(struct exec *x, struct exec_order *o, int64_t cum, int done)
+void fold_told(struct exec *x, struct exec_order *o, const json_t *v, int64_t cum, int done)
 {
+    fold_size(o, v);
     if (cum > o->venue_cum || PLANTED(older_answer_believed))
         o->venue_cum = cum;
     if (done != 0)
@@ -197,6 +206,14 @@ static void say_fill(struct exec *x, struct exec_order *o, const struct row *r)
     tell_fill(x, o, &m);
 }
 
+/* After this fill nothing is held, but the order wants more: the venue made it smaller, and has not told yet. */
+static bool was_cut(const struct exec_order *o, const struct trade *t, const struct row *r)
+{
+    int64_t cum = o->o.cum_qty + r->qty;
+    return o->o.leg != LEG_ENTRY && t != NULL && strcmp(t->approval_id, o->o.approval_id) == 0 &&
+           t->pnl.qty == r->qty && cum < o->o.qty && o->venue_cum < cum;
+}
+
 /* False: it must wait until its order is known. */
 static bool fold_row(struct exec *x, const struct row *r)
 {
@@ -219,6 +236,10 @@ static bool fold_row(struct exec *x, const struct row *r)
     }
     if (o->o.status == STATUS_INTENT || o->o.status == STATUS_UNKNOWN)
         placed(x, o);           /* the stream named its id, its own answer was lost */
+    if (was_cut(o, t, r)) {
+        exec_query(x, o);
+        return false;
+    }
     struct fill_said f = {
         .side = strcmp(r->side, "buy") == 0 ? 1 : -1, .qty = r->qty, .price = r->px, .fee = r->fee,
         .multiplier = s->terms.multiplier,

@@ -27,7 +27,7 @@ static void on_order_change(struct exec *x, const json_t *v)
     if (o == NULL)
         reads_begin(x);         /* somebody else trades here */
     if (o != NULL && (filled || cancelled) && codec_int(v, "filledSize", &cum) == ERR_OK)
-        fold_told(x, o, cum, filled ? 1 : 2);
+        fold_told(x, o, v, cum, filled ? 1 : 2);
 }
 
 static void on_stop_change(struct exec *x, const json_t *v)
@@ -37,7 +37,7 @@ static void on_stop_change(struct exec *x, const json_t *v)
     (void)codec_text(v, "type", &type);
     struct exec_order *o = books_order_by_id(&x->books, id);
     if (o != NULL && strcmp(type, "cancel") == 0)
-        fold_told(x, o, o->o.cum_qty, 2);
+        fold_told(x, o, v, o->o.cum_qty, 2);
     else if (o != NULL && strcmp(type, "triggered") == 0)
         exec_query(x, o);
     else if (o == NULL)

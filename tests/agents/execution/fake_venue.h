@@ -35,6 +35,7 @@ static struct fake_venue {
     int64_t hedged;                     /* the position mode is hedge, until it is changed */
     int pages, fill_pages;              /* of the list of orders, of fills; 0: not told, 1 */
     bool attach_late;                   /* triggers of an entry do not appear */
+    bool cuts;                          /* what closes more than is held is made smaller */
     struct fv_fault {
         char method[8], prefix[64];
         enum venue_outcome outcome;
@@ -178,6 +179,9 @@ static inline void fv_place(const char *body, struct jw *w)
     (void)codec_int(t, "size", &o->size);
     (void)codec_bool(t, "closeOrder", &o->whole);
     (void)codec_bool(t, "reduceOnly", &o->reduces);
+    int64_t held = *fv_held(symbol) * (strcmp(o->side, "sell") == 0 ? 1 : -1);
+    if (fv.cuts && o->reduces && o->stop[0] == '\0' && held > 0 && o->size > held)
+        o->size = held;
     o->rests_untriggered = o->stop[0] != '\0';
     for (int64_t i = 0; i < fv.n_orders - 1; i++)
         must(strcmp(fv.orders[i].oid, o->oid) != 0);    /* a clientOid is used once */
@@ -549,8 +553,8 @@ static inline void fv_say(const char *subject, const char *text)
 static inline void fv_tell_order(const struct fv_order *o, const char *type)
 {
     char text[256];
-    snprintf(text, sizeof text, "{\"orderId\":\"%lld\",\"clientOid\":\"%s\",\"type\":\"%s\",\"filledSize\":\"%lld\"}",
-             (long long)o->id, o->oid, type, (long long)o->deal);
+    snprintf(text, sizeof text, "{\"orderId\":\"%lld\",\"clientOid\":\"%s\",\"type\":\"%s\",\"size\":\"%lld\",\"filledSize\":\"%lld\"}",
+             (long long)o->id, o->oid, type, (long long)o->size, (long long)o->deal);
     fv_say("orderChange", text);
 }
 

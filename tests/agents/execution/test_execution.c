@@ -1533,6 +1533,34 @@ START_TEST(an_older_list_takes_no_fill_back)
 }
 END_TEST
 
+START_TEST(a_close_that_the_venue_made_smaller_is_told_as_filled_whole)
+{
+    begin();
+    open_position();
+    fv.cuts = true;
+    struct fv_order *tp = NULL;
+    for (int i = 0; tp == NULL || tp->whole; i++)
+        ck_assert_ptr_nonnull(tp = fv_find("target", i));
+    int64_t left = 4 - tp->size;
+    fv_fill_quietly(tp, tp->size, "102.4", "0.0002");
+    operator_says(VERB_CLOSE);          /* of the 4 that we know of */
+    struct fv_order *close = fv_find("exit", 0);
+    ck_assert_ptr_nonnull(close);
+    ck_assert_int_eq(close->size, left);
+    fv_fill_quietly(close, left, "102", "0.0002");
+    reads_fills(x);                     /* before anybody says how large it is */
+    fake_settle();
+    pass(500);
+    const struct sub_order *o = said(MSG_ORDER_FILLED, 2);
+    ck_assert_ptr_nonnull(o);
+    ck_assert_int_eq(o->leg, LEG_EXIT);
+    ck_assert_int_eq(o->status, STATUS_FILLED);
+    ck_assert_int_eq(o->qty, left);
+    ck_assert_ptr_nonnull(closed());
+    end();
+}
+END_TEST
+
 START_TEST(flat_is_proved_only_by_an_answer_and_against_it)
 {
     begin();
@@ -1676,6 +1704,7 @@ TESTS("execution", another_configuration_counts_at_once_and_what_the_signer_refu
       what_was_queued_for_an_order_that_moved_on_does_not_leave,
       an_order_whose_id_was_never_told_is_cancelled_by_its_own,
       more_strangers_than_can_be_noted_are_as_bad_as_those_that_are, an_older_list_takes_no_fill_back,
+      a_close_that_the_venue_made_smaller_is_told_as_filled_whole,
       flat_is_proved_only_by_an_answer_and_against_it,
       a_start_with_a_venue_that_does_not_tell_its_contracts_goes_on_asking,
       a_whole_trade_survives_a_crash_at_every_step)
