@@ -9,7 +9,16 @@
 
 now_ms() { date +%s%3N; }
 
-remember() { pids+=("$1"); }
+# A number is given again to somebody else: a process is its number and when it began (clock ticks since boot).
+began() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
+remember() { pids+=("$1 $(began "$1")"); }
+remembered() { # numbers of those that are still there
+  local p began
+  for p in "${pids[@]}"; do
+    began=${p#* }
+    [ -n "$began" ] && [ "$(began "${p% *}")" = "$began" ] && echo "${p% *}"
+  done
+}
 
 scenario_begin() {
   pids=()
@@ -23,7 +32,7 @@ scenario_begin() {
 scenario_clean() {
   local p try
   for try in 1 2 3 4 5; do              # a process manager may have started one meanwhile
-    for p in "${pids[@]}" $(instance_pids); do kill -9 "$p"; done
+    for p in $(remembered) $(instance_pids); do kill -9 "$p"; done
     pids=()
     nobody_left && break
   done 2>/dev/null
@@ -57,8 +66,9 @@ fail() {
 }
 
 scenario_end() {
-  local p
-  for p in "${pids[@]}"; do kill -TERM "$p" 2>/dev/null; done
-  for p in "${pids[@]}"; do wait_until 5 gone "$p" || fail "process $p does not stop"; done
+  local p ours
+  ours=$(remembered)
+  for p in $ours; do kill -TERM "$p" 2>/dev/null; done
+  for p in $ours; do wait_until 5 gone "$p" || fail "process $p does not stop"; done
 }
 gone() { ! kill -0 "$1" 2>/dev/null || [ "$(cut -d' ' -f3 "/proc/$1/stat" 2>/dev/null)" = Z ]; }

@@ -3,7 +3,7 @@ WebSocket, candles by REST; statistics beside what recorded markets show.
 
 usage: market_day.py PORT START-MS    START: of the day, where the exchange's market began; exits 1 when a figure is outside
 """
-import base64, collections, http.client, json, math, os, socket, struct, sys, time
+import base64, collections, http.client, json, math, os, queue, socket, struct, sys, threading, time
 
 port, start_ms = int(sys.argv[1]), int(sys.argv[2])
 DAY_MS, BEFORE_DAYS = 86_400_000, 30
@@ -53,6 +53,8 @@ class Stream:
             self.data += self.s.recv(4096)
         head, self.data = self.data.split(b'\r\n\r\n', 1)
         assert head.startswith(b'HTTP/1.1 101'), head
+        self.chunks = queue.SimpleQueue()
+        threading.Thread(target=self.drain, daemon=True).start()
         for topic in topics:
             self.say({'id': '1', 'type': 'subscribe', 'topic': topic, 'response': True})
 
@@ -60,9 +62,16 @@ class Stream:
         text = json.dumps(message).encode()
         self.s.sendall(b'\x81' + (bytes([0x80 | len(text)]) if len(text) < 126 else b'\xfe' + struct.pack('>H', len(text))) + b'\0\0\0\0' + text)
 
+    def drain(self):
+        """Who reads no faster than it thinks is ended as a slow client."""
+        chunk = b' '
+        while chunk:
+            chunk = self.s.recv(1 << 20)
+            self.chunks.put(chunk)
+
     def texts(self):
         """What has come, whole frames only."""
-        chunk = self.s.recv(1 << 20)
+        chunk = self.chunks.get(timeout=30)
         assert chunk, 'the exchange ended the stream'
         data, at = self.data + chunk, 0
         while len(data) - at >= 4:

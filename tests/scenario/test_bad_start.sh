@@ -131,7 +131,7 @@ says 'begun with --seed'
 echo garbage >"$dir/etc/keys/paper-account.conf"
 expect 4 "$bin/enigma-paper" --instance "$dir"
 says "paper-account.conf:1: garbage lacks '='"
-for p in "${pids[@]}"; do kill "$p" 2>/dev/null; done; wait 2>/dev/null
+for p in $(remembered); do kill "$p"; done; wait 2>/dev/null
 [ -z "$(instance_pids)" ] || fail "left running: $(instance_pids | xargs)"
 rm -rf "$dir"; mkdir "$dir"
 

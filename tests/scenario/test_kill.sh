@@ -118,7 +118,7 @@ t0=$(now_ms)
 gone_and_flat() { grep -q execution.gone "$dir/log/watch.log" && grep -qx flat "$dir/log/watch.log" && [ -e "$dir/STOP" ] && open_is 0; }
 wait_until 60 gone_and_flat || fail "execution is gone, and $(open_now) stay open: $(tail -5 "$dir/log/watch.log")"
 gone_ms=$(($(now_ms) - t0))
-pkill -P $holder; kill $holder
+pkill -P $holder; wait $holder 2>/dev/null
 expect 0 enigma down
 nobody_left || fail "left running: $(instance_pids | xargs)"
 echo "enigma-kill: beside trading agents flat; all of us stopped, $before open: flat after $ms ms; execution gone: flat after $gone_ms ms"
