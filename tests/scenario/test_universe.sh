@@ -11,13 +11,13 @@ mkdir -p "$dir/etc"
 cat >"$dir/etc/enigma.conf" <<END
 symbols = XBTUSDTM ETHUSDTM SOLUSDTM XRPUSDTM BNBUSDTM NOSUCHUSDTM
 top_symbols = 3
-timer_scale = 0.05
+timer_scale = 0.1
 END
-expect 0 enigma up --detach --speed 60
+expect 0 enigma up --detach --speed 60 --start "$(date -u +%F)T02:00Z"      # the choice is made anew at midnight
 
 # "SYMBOL STATUS TRADABLE" of each contract as data tells it now.
 contracts() {
-  enigma sniff market.contract --json -n 5 --timeout 8 2>/dev/null | python3 -c '
+  enigma sniff market.contract --json -n 5 --timeout 12 2>/dev/null | python3 -c '
 import json, sys
 for p in sorted((json.loads(l)["payload"] for l in sys.stdin), key=lambda p: p["symbol"]):
     print(p["symbol"], p["status"], p["tradable"])'
@@ -28,7 +28,7 @@ SOLUSDTM Open True
 XBTUSDTM Open True
 XRPUSDTM Open False'
 contracts_are() { seen=$(contracts); [ "$seen" = "$1" ]; }
-wait_until 20 contracts_are "$three" || fail "not the three of largest turnover: $seen"
+wait_until 60 contracts_are "$three" || fail "not the three of largest turnover: $seen"
 grep -q 'NOT_LISTED' "$dir"/log/*.log || fail "nobody says that NOSUCHUSDTM is not listed"
 
 say() {
@@ -36,9 +36,9 @@ say() {
     "http://127.0.0.1:$(cat "$dir/sock/paper.admin.port")/admin/contract" >/dev/null || fail "the exchange does not obey"
 }
 say ETHUSDTM Paused
-wait_until 30 contracts_are "${three/ETHUSDTM Open True/ETHUSDTM Paused False}" || fail "a paused contract is not seen: $seen"
+wait_until 60 contracts_are "${three/ETHUSDTM Open True/ETHUSDTM Paused False}" || fail "a paused contract is not seen: $seen"
 say ETHUSDTM Open
-wait_until 30 contracts_are "$three" || fail "it does not come back: $seen"
+wait_until 60 contracts_are "$three" || fail "it does not come back: $seen"
 expect 0 enigma down
 wait_until 15 nobody_left || fail "left running: $(instance_pids)"
 echo "three of five by turnover, one unlisted, one paused and back: all seen"
