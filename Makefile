@@ -194,7 +194,7 @@ chaos: build/.deps
 	@$(MAKE) --no-print-directory all
 	@KILLS=$(or $(KILLS),150) SEED=$(or $(SEED),1) tests/scenario/chaos_everything.sh $(B)/bin
 
-# Before a release, an hour: 2,000 kills in four instances side by side, every process 20 times, execution 100 times
+# Before a release, an hour: 2,000 kills in four instances side by side, every process 20 times, execution 60 times
 # after 10,000 orders, the recorded crash of August 2024, a market day.
 release-check: build/.deps
 	@$(MAKE) --no-print-directory tests all
