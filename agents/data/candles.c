@@ -133,11 +133,20 @@ static int read_row(const json_t *v, struct row *r)
     return ERR_OK;
 }
 
+/* Market time behind its end after which a bar says no more, though no later one has begun. */
+static int64_t grace_ns(const struct data *d)
+{
+    int64_t wall = (int64_t)(d->clock.speed * (double)CLOSE_WALL_NS);
+    return wall > CLOSE_AFTER_NS ? wall : CLOSE_AFTER_NS;
+}
+
+/* The venue does not say that a bar has ended: one is final when a later one stands behind it, or when it had been over
+ * for the grace when we asked.  The time of the answer's arrival tells nothing: it was written before. */
 static size_t take_rows(const struct fetch *f, const json_t *rows)
 {
-    size_t taken = 0;
-    int64_t now = data_market_ns(f->d);
-    for (size_t i = 0; i < json_array_size(rows); i++) {
+    size_t taken = 0, n = json_array_size(rows);
+    int64_t now = data_market_ns(f->d), over = f->q->asked_ns - grace_ns(f->d);
+    for (size_t i = 0; i < n; i++) {
         struct row r;
         if (read_row(json_array_get(rows, i), &r) < 0 || !row_is_good(&r, f->q->tf_ns)) {
             f->d->malformed++;
@@ -145,9 +154,10 @@ static size_t take_rows(const struct fetch *f, const json_t *rows)
                      LOG_S("action", "left out"));
             continue;
         }
-        if (r.start_ns + f->q->tf_ns > now)
-            break;              /* still running */
-        if (r.start_ns + f->q->tf_ns <= last_end(f->q))
+        int64_t end = r.start_ns + f->q->tf_ns;
+        if (end > now || (i + 1 == n && end > over))
+            break;              /* still running, or perhaps */
+        if (end <= last_end(f->q))
             continue;
         append(f->d, f->s, (size_t)(f->q - f->s->series), &r, BAR_REST);
         taken++;
@@ -213,6 +223,7 @@ void candles_catch_up(struct data *d, struct symbol *s, struct series *q)
              s->name, (long long)(q->tf_ns / NS_PER_MIN), (long long)(from / NS_PER_MS),
              (long long)(now / NS_PER_MS));
     q->fetching = true;
+    q->asked_ns = now;
     d->fetching++;
     d->gaps += q->complete;
     venue_call(d->venue, VENUE_PUBLIC, "GET", target, NULL, on_rows,
@@ -315,10 +326,7 @@ void candles_tick(void *arg)
     struct data *d = arg;
     if (!d->clock_known)
         return;
-    int64_t now = data_market_ns(d);
-    int64_t grace = (int64_t)(d->clock.speed * (double)CLOSE_WALL_NS);
-    if (grace < CLOSE_AFTER_NS)
-        grace = CLOSE_AFTER_NS;
+    int64_t now = data_market_ns(d), grace = grace_ns(d);
     for (size_t i = 0; i < d->n_symbols; i++) {
         struct symbol *s = &d->symbols[i];
         for (size_t k = 0; s->known && k < s->n_series; k++) {

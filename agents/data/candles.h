@@ -29,6 +29,7 @@ struct series {
     size_t n, size, kept;
     bool complete;              /* reached the present at least once */
     bool fetching;
+    int64_t asked_ns;           /* market time of the last question */
     int64_t fetched_ns;         /* market time of the last fetch that brought nothing */
 };
 

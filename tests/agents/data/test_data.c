@@ -536,6 +536,49 @@ START_TEST(a_running_or_future_row_is_not_closed)
 }
 END_TEST
 
+/* At any speed: asked in the bar's last moment, answered then, and its end passed while the answer was on its way. */
+START_TEST(a_bar_that_ran_when_it_was_asked_for_is_not_closed_by_the_answers_way)
+{
+    begin();
+    stream.on_down(stream.arg, "test");
+    a->now_ns = running() + 4 * BAR - 50 * NS_PER_MS;
+    int64_t bar = running();
+    stream.on_up(stream.arg);
+    a->now_ns += 100 * NS_PER_MS;
+    answer_all();
+    ck_assert_int_eq(said("1m", 2)->start_ns, bar - BAR);
+    ck_assert_ptr_null(said("1m", 3));
+    a->now_ns += 3 * NS_PER_S;
+    candles_tick(d);
+    ck_assert_int_eq(n_calls, 1);
+    answer_all();
+    ck_assert_int_eq(said("1m", 3)->start_ns, bar);
+    check_contiguous();
+    finish();
+}
+END_TEST
+
+/* Its end is known only by our clock: as long as the venue shows no later bar, it is given a little time. */
+START_TEST(the_newest_row_is_closed_only_when_it_has_been_over_for_a_while)
+{
+    begin();
+    int64_t bar = running();
+    char text[100];
+    snprintf(text, sizeof text, "[[%lld,1000,1003,998,1001,5]]", (long long)(bar / NS_PER_MS));
+    stream.on_down(stream.arg, "test");
+    a->now_ns = bar + BAR + 1 * NS_PER_S;
+    stream.on_up(stream.arg);
+    answer(text);
+    ck_assert_ptr_null(said("1m", 0));
+    answer_all();
+    a->now_ns += 3 * NS_PER_S;
+    candles_tick(d);
+    answer(text);
+    ck_assert_int_eq(said("1m", 0)->start_ns, bar);
+    finish();
+}
+END_TEST
+
 START_TEST(garbage_pushes_change_nothing)
 {
     static const char *const bad[] = {
@@ -835,7 +878,8 @@ TESTS("data", is_ready_only_with_the_whole_history_and_tells_its_end, a_bar_seen
       after_a_loss_of_the_stream_the_gap_is_filled_by_rest_in_order, a_bar_without_any_push_is_asked_for_when_it_is_over,
       a_failed_fetch_is_tried_again_not_at_once_but_until_it_succeeds, a_higher_bar_is_made_of_those_below_it_without_a_call,
       a_bar_that_the_venue_leaves_out_is_a_hole_that_no_higher_bar_hides, rows_that_contradict_themselves_are_left_out,
-      a_running_or_future_row_is_not_closed, garbage_pushes_change_nothing, a_live_bar_that_contradicts_itself_is_asked_for,
+      a_running_or_future_row_is_not_closed, a_bar_that_ran_when_it_was_asked_for_is_not_closed_by_the_answers_way,
+      the_newest_row_is_closed_only_when_it_has_been_over_for_a_while, garbage_pushes_change_nothing, a_live_bar_that_contradicts_itself_is_asked_for,
       restarted_soon_it_asks_for_the_missing_bars_alone, restarted_after_days_it_holds_no_bar_from_before_the_hole,
       answers_questions_page_by_page, timeframes_that_do_not_go_together_are_named_at_start,
       a_book_is_said_when_its_snapshot_came_and_after_changes, a_hole_silences_the_book_until_it_is_whole_again,
