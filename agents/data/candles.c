@@ -10,6 +10,7 @@
 #include "libagent/exchange/codec.h"
 #include "libagent/log.h"
 #include "proto/err.h"
+#include "proto/planted.h"
 #include "proto/text.h"
 #include "proto/tm.h"
 
@@ -155,7 +156,7 @@ static size_t take_rows(const struct fetch *f, const json_t *rows)
             continue;
         }
         int64_t end = r.start_ns + f->q->tf_ns;
-        if (end > now || (i + 1 == n && end > over))
+        if (end > now || (i + 1 == n && end > over && !PLANTED(running_bar_closed)))
             break;              /* still running, or perhaps */
         if (end <= last_end(f->q))
             continue;

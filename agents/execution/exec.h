@@ -51,6 +51,7 @@ struct symbol {
     char name[20];
     struct contract_terms terms;
     bool known, tradable, isolated;
+    bool fill_waits;            /* of the last list of fills: one waits for its order, and those behind it */
     dec_t bid, ask, last;
     int64_t ticker_ns;          /* wall */
     int64_t venue_qty;          /* signed lots, of the last read */
@@ -76,6 +77,10 @@ struct stranger {
     bool entry, closes;         /* an entry of ours; can only close, and nobody else's name is on it */
 };
 
+/* By the venue's clock, and not sooner, its "not found" means something: its window for timestamps, 5 s, and its
+ * queues, 5 s. */
+#define ABSENT_AFTER_NS (10 * NS_PER_S)
+
 struct reads {
     bool running, dirty;
     bool hurry;                 /* something waits for the next read */
@@ -87,6 +92,7 @@ struct reads {
     bool fills_running, fills_wanted;
     int64_t fills_began_ns, fills_to_ns;
     int64_t fills_good_ns;      /* begin of the last one that was folded whole */
+    int64_t fills_again_ns;     /* wall; read again then, for a row whose order is not found yet; 0: none waits */
     int fills_page, looking;    /* looking: queries of single orders under way */
     json_t *fills;              /* rows, newest first */
 };

@@ -120,41 +120,6 @@ void fold_ended(struct exec *x, struct exec_order *o)
     manage_ended(x, o);
 }
 
-struct lookup {
-    struct exec *x;
-    char symbol[20], id[40];
-};
-
-static void on_looked_up(void *arg, const struct venue_answer *a)
-{
-    struct lookup *l = arg;
-    struct exec *x = l->x;
-    bool answered = a->outcome == VENUE_OK || answer_proof(a->outcome, a->status, a->code) == PROOF_ABSENT;
-    x->reads.looking--;
-    if (a->outcome != VENUE_OK || fold_order(x, NULL, a->data) == NULL) {
-        if (answered && exec_see(x, books_key("foreign", l->id, "")))
-            log_warn("fill.foreign", LOG_S("symbol", l->symbol), LOG_S("order_id", l->id),
-                     LOG_S("action", "not folded; the venue's position decides"));
-    }
-    if (answered)
-        reads_fills(x);
-    manage_all(x);
-    free(l);
-}
-
-static void look_up(struct exec *x, const char *symbol, const char *id)
-{
-    char target[96];
-    struct lookup *l = calloc(1, sizeof *l);
-    must(l != NULL);
-    l->x = x;
-    TEXT_COPY(l->symbol, symbol);
-    TEXT_COPY(l->id, id);
-    x->reads.looking++;
-    snprintf(target, sizeof target, "/api/v1/orders/%.40s", id);
-    venue_call(x->venue, VENUE_PRIVATE, "GET", target, NULL, on_looked_up, l);
-}
-
 /* ---- fills ---- */
 
 struct row {
@@ -175,6 +140,81 @@ static int read_row(const json_t *v, struct row *r)
     (void)codec_text(v, "liquidity", &r->liquidity);
     (void)codec_text(v, "tradeType", &r->type);
     return ERR_OK;
+}
+
+/* ---- orders of fills ---- */
+
+struct lookup {
+    struct exec *x;
+    char symbol[20], id[40];
+    int64_t created_ms;         /* of the fill, by the venue's clock */
+};
+
+static void looked_up(struct lookup *l, bool foreign)
+{
+    struct exec *x = l->x;
+    if (foreign && exec_see(x, books_key("foreign", l->id, "")))
+        log_warn("fill.foreign", LOG_S("symbol", l->symbol), LOG_S("order_id", l->id),
+                 LOG_S("action", "not folded; the venue's position decides"));
+    reads_fills(x);
+    manage_all(x);
+    free(l);
+}
+
+/* Asked again though nothing more is said of it. */
+static void wait_for_order(struct exec *x)
+{
+    x->reads.fills_again_ns = agent_now_ns(x->agent) + NS_PER_S;
+}
+
+static void look_again(struct lookup *l)
+{
+    wait_for_order(l->x);
+    manage_all(l->x);
+    free(l);
+}
+
+/* The venue's clock, read after its "not found": its queries may lag behind its fills. */
+static void on_absent(void *arg, const struct venue_answer *a)
+{
+    struct lookup *l = arg;
+    int64_t venue_ms;
+    l->x->reads.looking--;
+    if (a->outcome == VENUE_OK && codec_value_int(a->data, &venue_ms) == ERR_OK &&
+        ((venue_ms - l->created_ms) * NS_PER_MS >= ABSENT_AFTER_NS || PLANTED(not_found_is_foreign)))
+        looked_up(l, true);
+    else
+        look_again(l);
+}
+
+static void on_looked_up(void *arg, const struct venue_answer *a)
+{
+    struct lookup *l = arg;
+    struct exec *x = l->x;
+    if (a->outcome != VENUE_OK && answer_proof(a->outcome, a->status, a->code) == PROOF_ABSENT) {
+        venue_call(x->venue, VENUE_PRIVATE, "GET", "/api/v1/timestamp", NULL, on_absent, l);
+        return;
+    }
+    const char *id = "";
+    x->reads.looking--;
+    if (a->outcome == VENUE_OK && codec_text(a->data, "id", &id) == ERR_OK && strcmp(id, l->id) == 0)
+        looked_up(l, fold_order(x, NULL, a->data) == NULL);
+    else
+        look_again(l);
+}
+
+static void look_up(struct exec *x, const struct row *r)
+{
+    char target[96];
+    struct lookup *l = calloc(1, sizeof *l);
+    must(l != NULL);
+    l->x = x;
+    TEXT_COPY(l->symbol, r->symbol);
+    TEXT_COPY(l->id, r->order_id);
+    l->created_ms = r->created_ms;
+    x->reads.looking++;
+    snprintf(target, sizeof target, "/api/v1/orders/%.40s", r->order_id);
+    venue_call(x->venue, VENUE_PRIVATE, "GET", target, NULL, on_looked_up, l);
 }
 
 /* What the venue closes by itself (liquid, adl, settlement) has no order of ours: it gets one. */
@@ -206,20 +246,19 @@ static void say_fill(struct exec *x, struct exec_order *o, const struct row *r)
     tell_fill(x, o, &m);
 }
 
-/* After this fill nothing is held, but the order wants more: the venue made it smaller, and has not told yet. */
-static bool was_cut(const struct exec_order *o, const struct trade *t, const struct row *r)
+/* What only closes may have been made smaller by the venue: until it tells what became of the order, a fill that leaves
+ * some of it open may be its last one. */
+static bool may_be_cut(const struct exec_order *o, const struct row *r)
 {
     int64_t cum = o->o.cum_qty + r->qty;
-    return o->o.leg != LEG_ENTRY && t != NULL && strcmp(t->approval_id, o->o.approval_id) == 0 &&
-           t->pnl.qty == r->qty && cum < o->o.qty && o->venue_cum < cum;
+    return o->o.leg != LEG_ENTRY && strcmp(r->type, "trade") == 0 && order_live(o) && cum < o->o.qty && o->venue_cum < cum;
 }
 
 /* False: it must wait until its order is known. */
-static bool fold_row(struct exec *x, const struct row *r)
+static bool fold_row(struct exec *x, struct symbol *s, const struct row *r)
 {
     uint64_t key = books_key("fill", r->id, r->order_id);
-    struct symbol *s = exec_symbol(x, r->symbol);
-    if ((books_seen(&x->books, key) && !PLANTED(fills_folded_twice)) || s == NULL || !s->known)
+    if ((books_seen(&x->books, key) && !PLANTED(fills_folded_twice)) || !s->known)
         return true;
     FAILPOINT(fill);
     struct trade *t = books_trade(&x->books, r->symbol);
@@ -231,13 +270,14 @@ static bool fold_row(struct exec *x, const struct row *r)
     if (o == NULL) {
         if (books_seen(&x->books, books_key("foreign", r->order_id, "")))
             return true;
-        look_up(x, r->symbol, r->order_id);
+        look_up(x, r);
         return false;
     }
     if (o->o.status == STATUS_INTENT || o->o.status == STATUS_UNKNOWN)
         placed(x, o);           /* the stream named its id, its own answer was lost */
-    if (was_cut(o, t, r)) {
+    if (may_be_cut(o, r)) {
         exec_query(x, o);
+        wait_for_order(x);
         return false;
     }
     struct fill_said f = {
@@ -268,12 +308,17 @@ bool fold_fills(struct exec *x, const json_t *rows)
     struct row r;
     int64_t newest = 0;
     bool all = true;
-    for (size_t i = json_array_size(rows); i-- > 0 && all; ) {
+    for (size_t i = 0; i < x->n_symbols; i++)
+        x->symbols[i].fill_waits = false;
+    for (size_t i = json_array_size(rows); i-- > 0; ) {
         if (read_row(json_array_get(rows, i), &r) < 0) {
             log_warn("fill.malformed", LOG_S("action", "ignored; the venue's position decides"));
             continue;
         }
-        all = fold_row(x, &r);
+        struct symbol *s = exec_symbol(x, r.symbol);
+        if (s != NULL && (s->fill_waits || !fold_row(x, s, &r)))
+            s->fill_waits = true;       /* and all of it behind this one */
+        all = all && (s == NULL || !s->fill_waits);
         if (all && r.created_ms * NS_PER_MS > newest)
             newest = r.created_ms * NS_PER_MS;
     }

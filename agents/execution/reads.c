@@ -251,6 +251,10 @@ void reads_timer(void *arg)
     }
     if (x->key_good && now - x->key_ns >= agent_scaled_ms(x->agent, KEY_CHECK_MS) * NS_PER_MS)
         setup_key(x);
+    if (r->fills_again_ns != 0 && now >= r->fills_again_ns) {
+        r->fills_again_ns = 0;
+        reads_fills(x);
+    }
     if (r->running)
         return;
     if (!x->contracts_ok)

@@ -23,7 +23,6 @@
 #include "agents/execution/exec.h"
 #include "agents/execution/signer.h"
 
-#define ABSENT_AFTER_NS (10 * NS_PER_S)     /* the venue's window for timestamps, 5 s, and its queues, 5 s */
 #define ABSENT_AGAIN_NS (2 * NS_PER_S)
 #define CANCEL_NS       NS_PER_S            /* between cancels of one order */
 

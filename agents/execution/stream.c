@@ -22,12 +22,13 @@ static void on_order_change(struct exec *x, const json_t *v)
     if (o == NULL && (o = books_order(&x->books, oid)) != NULL && o->o.order_id[0] == '\0')
         TEXT_COPY(o->o.order_id, id);
     bool filled = strcmp(type, "filled") == 0, cancelled = strcmp(type, "canceled") == 0;
-    if (strcmp(type, "match") == 0 || filled || o == NULL)
+    bool matched = strcmp(type, "match") == 0;
+    if (matched || filled || o == NULL)
         reads_fills(x);
     if (o == NULL)
         reads_begin(x);         /* somebody else trades here */
-    if (o != NULL && (filled || cancelled) && codec_int(v, "filledSize", &cum) == ERR_OK)
-        fold_told(x, o, v, cum, filled ? 1 : 2);
+    if (o != NULL && (matched || filled || cancelled) && codec_int(v, "filledSize", &cum) == ERR_OK)
+        fold_told(x, o, v, cum, filled ? 1 : cancelled ? 2 : 0);
 }
 
 static void on_stop_change(struct exec *x, const json_t *v)

@@ -20,6 +20,7 @@ struct fv_order {
     char oid[40], symbol[24], side[8], type[8], tif[8], stop[8], price[24], stop_px[24], up[24], down[24];
     int64_t size, deal;
     bool whole, reduces, active, cancelled, rests_untriggered, hidden;  /* hidden: no list or query shows it */
+    int64_t shown_ns;                   /* nor before this time */
 };
 
 static struct fake_venue {
@@ -55,6 +56,7 @@ static struct fake_venue {
         struct venue_answer answer;
         json_t *tree;
     } trips[512];
+    int64_t (*lag)(void);               /* ns until lists and queries show an order; NULL: none */
     int64_t said_ns;                    /* messages do not overtake one another */
     size_t head, tail;
     struct { void (*fn)(struct agent *a, void *arg); void *arg; } effects[4096];
@@ -96,6 +98,7 @@ static inline struct fv_order *fv_new(const char *symbol)
     must(fv.n_orders < 1024);
     struct fv_order *o = &fv.orders[fv.n_orders++];
     *o = (struct fv_order){.id = 1000 + fv.n_orders, .active = true};
+    o->shown_ns = fv.lag != NULL ? fv.agent->now_ns + fv.lag() : 0;
     TEXT_COPY(o->symbol, symbol);
     return o;
 }
@@ -120,6 +123,11 @@ static inline int fv_count(const char *kind)
     while (fv_find(kind, n) != NULL)
         n++;
     return n;
+}
+
+static inline bool fv_shows(const struct fv_order *o)
+{
+    return !o->hidden && o->shown_ns <= fv.agent->now_ns;
 }
 
 static inline void fv_write(struct jw *w, const struct fv_order *o)
@@ -148,7 +156,7 @@ static inline void fv_list(struct jw *w, bool stops)
         jw_int(w, "totalPage", fv.pages);
     jw_open(w, "items", '[');
     for (int64_t i = 0; i < fv.n_orders; i++)
-        if (fv.orders[i].active && !fv.orders[i].hidden && fv.orders[i].rests_untriggered == stops)
+        if (fv.orders[i].active && fv_shows(&fv.orders[i]) && fv.orders[i].rests_untriggered == stops)
             fv_write(w, &fv.orders[i]);
     jw_close(w, ']');
     jw_close(w, '}');
@@ -191,12 +199,16 @@ static inline void fv_place(const char *body, struct jw *w)
     json_decref(t);
 }
 
-static inline struct fv_order *fv_by(const char *id, const char *oid)
+/* A cancel finds what queries do not show yet. */
+static inline struct fv_order *fv_by(const char *method, const char *id, const char *oid)
 {
-    for (int64_t i = 0; i < fv.n_orders; i++)
-        if (!fv.orders[i].hidden && ((oid != NULL && strcmp(fv.orders[i].oid, oid) == 0) ||
-                                     (id != NULL && fv.orders[i].id == atoll(id))))
-            return &fv.orders[i];
+    bool asks = strcmp(method, "GET") == 0;
+    for (int64_t i = 0; i < fv.n_orders; i++) {
+        struct fv_order *o = &fv.orders[i];
+        bool is = (oid != NULL && strcmp(o->oid, oid) == 0) || (id != NULL && o->id == atoll(id));
+        if (is && (asks ? fv_shows(o) : !o->hidden))
+            return o;
+    }
     return NULL;
 }
 
@@ -214,9 +226,9 @@ static inline bool fv_do(const char *method, const char *target, const char *bod
     } else if (strncmp(target, client, strlen(client)) == 0 || strncmp(target, by_oid, strlen(by_oid)) == 0) {
         const char *from = target + (target[15] == 'b' ? strlen(by_oid) : strlen(client));
         snprintf(oid, sizeof oid, "%.*s", (int)strcspn(from, "?"), from);
-        o = fv_by(NULL, oid);
+        o = fv_by(method, NULL, oid);
     } else if (strncmp(target, "/api/v1/orders/", 15) == 0) {
-        o = fv_by(target + 15, NULL);
+        o = fv_by(method, target + 15, NULL);
     } else if (strncmp(target, "/api/v1/orders?", 15) == 0 || strncmp(target, "/api/v1/stopOrders", 18) == 0) {
         fv_list(w, target[8] == 's');
     } else if (strncmp(target, "/api/v1/position?symbol=", 24) == 0) {

@@ -1338,6 +1338,39 @@ START_TEST(fills_are_read_in_spans_the_venue_takes_however_long_ago_the_last_one
 }
 END_TEST
 
+/* The entry's trigger fires before any list showed it, and the queries of orders lag behind the fills. */
+START_TEST(a_fill_whose_order_is_not_found_yet_waits_for_it)
+{
+    struct fv_order hers = {.id = 777, .symbol = "ETHUSDTM", .side = "buy"};
+    begin();
+    approve();
+    fake_settle();
+    fv_row(&hers, 3, "100", "0", "trade");      /* of another symbol: holds nothing up here */
+    fv_fill_quietly(fv_find("entry", 0), 4, "100", "0.0002");
+    struct fv_order *stop = fv_find("stop", 0);
+    stop->hidden = true;
+    fv_fill_quietly(stop, 4, "98", "0.0002");
+    fake_fault("GET", "/api/v1/orders/", VENUE_UNKNOWN, 0, "", false, 2);      /* and some are not answered */
+    reads_fills(x);
+    fake_settle();
+    pass(4000);
+    ck_assert_ptr_nonnull(trade());
+    ck_assert_int_eq(trade()->pnl.qty, 4);
+    ck_assert_ptr_null(closed());
+    stop->hidden = false;
+    pass(1500);
+    ck_assert_ptr_nonnull(closed());
+    ck_assert_str_eq(closed()->exit_reason, "STOP_LOSS");
+    ck_assert_int_eq(fake_count(a, MSG_ORDER_FILLED), 2);
+    ck_assert_int_eq(x->corrected, 0);
+    ck_assert_int_eq(x->foreign, 0);
+    pass(12000);
+    ck_assert(x->trade_ready);
+    ck_assert_ptr_null(trade());
+    end();
+}
+END_TEST
+
 START_TEST(fills_that_are_nobodys_malformed_or_too_late_change_nothing)
 {
     struct fv_order hers = {.id = 777, .symbol = "XBTUSDTM", .side = "buy"};
@@ -1346,6 +1379,8 @@ START_TEST(fills_that_are_nobodys_malformed_or_too_late_change_nothing)
     reads_fills(x);
     fake_settle();
     pass(1000);
+    ck_assert(!books_seen(&x->books, books_key("foreign", "777", "")));
+    pass(11000);                                /* the venue does not know the order, and had time to */
     ck_assert(books_seen(&x->books, books_key("foreign", "777", "")));
     fv_row(&hers, 3, "100", "0", "trade");      /* known by now: not asked for again */
     strcat(fv.fill_rows, ",{\"tradeId\":\"X\"}");
@@ -1561,6 +1596,42 @@ START_TEST(a_close_that_the_venue_made_smaller_is_told_as_filled_whole)
 }
 END_TEST
 
+/* The entry's rest is filled between a close that was made smaller and that close's last fill. */
+START_TEST(a_close_made_smaller_is_told_as_filled_whole_though_something_is_held_after_it)
+{
+    begin();
+    approve();
+    fake_settle();
+    struct fv_order *entry = fv_find("entry", 0);
+    fv_fill(entry, 3, "100");
+    fv.cuts = true;
+    fv_fill_quietly(fv_find("stop", 0), 1, "98", "0.0002");
+    fake_fault("DELETE", "/api/v1/orders", VENUE_UNKNOWN, 0, "", false, 4);
+    operator_says(VERB_CLOSE);          /* of the 3 that we know of */
+    struct fv_order *close = fv_find("exit", 0);
+    ck_assert_ptr_nonnull(close);
+    ck_assert_int_eq(close->size, 2);
+    ck_assert(entry->active);
+    fv_fill_quietly(entry, 1, "100", "0.0002");
+    fv_fill_quietly(close, 2, "98", "0.0002");
+    reads_fills(x);
+    fake_settle();
+    pass(500);
+    const struct sub_order *o = NULL;
+    for (size_t i = 0; (o = said(MSG_ORDER_FILLED, i)) != NULL && o->leg != LEG_EXIT; i++)
+        ;
+    ck_assert_ptr_nonnull(o);
+    ck_assert_int_eq(o->status, STATUS_FILLED);
+    ck_assert_int_eq(o->qty, 2);
+    while (fill_exits("98"))
+        pass(500);
+    pass(6000);
+    ck_assert_ptr_null(trade());
+    ck_assert_int_eq(x->corrected, 0);
+    end();
+}
+END_TEST
+
 START_TEST(flat_is_proved_only_by_an_answer_and_against_it)
 {
     begin();
@@ -1697,6 +1768,7 @@ TESTS("execution", another_configuration_counts_at_once_and_what_the_signer_refu
       a_margin_mode_changed_by_hand_is_said_and_set_back, a_position_that_is_liquidated_before_its_stop_is_closed,
       a_mode_changed_while_flat_is_seen_within_a_minute_and_set_back, a_list_of_more_pages_than_one_is_no_list,
       fills_are_read_in_spans_the_venue_takes_however_long_ago_the_last_one_was,
+      a_fill_whose_order_is_not_found_yet_waits_for_it,
       fills_that_are_nobodys_malformed_or_too_late_change_nothing,
       a_leg_without_a_number_left_is_not_placed_and_breaks_nothing,
       a_key_that_is_refused_is_said_with_orders_and_with_lists,
@@ -1705,6 +1777,7 @@ TESTS("execution", another_configuration_counts_at_once_and_what_the_signer_refu
       an_order_whose_id_was_never_told_is_cancelled_by_its_own,
       more_strangers_than_can_be_noted_are_as_bad_as_those_that_are, an_older_list_takes_no_fill_back,
       a_close_that_the_venue_made_smaller_is_told_as_filled_whole,
+      a_close_made_smaller_is_told_as_filled_whole_though_something_is_held_after_it,
       flat_is_proved_only_by_an_answer_and_against_it,
       a_start_with_a_venue_that_does_not_tell_its_contracts_goes_on_asking,
       a_whole_trade_survives_a_crash_at_every_step)
