@@ -59,7 +59,7 @@ entries() {
   truth | jq "[.orders[] | select((.reduceOnly or .closeOrder) | not) | select(.created_ns / 1e6 > $1 and .created_ns / 1e6 < $2)] | length"
 }
 traded() { [ "$(truth | jq '.fills | length')" -gt "$1" ]; }
-wait_until 20 traded 0 || fail "no trade to begin with"
+wait_until 60 traded 0 || fail "no trade to begin with"
 before=$(programs)
 
 report=
@@ -100,7 +100,7 @@ report="$report silence $((t1 - t0))/$(($(now_ms) - t1))"
 
 t1=$(now_ms)
 enters() { [ "$(entries $t1 "$(now_ms)")" -gt 0 ]; }
-wait_until 20 enters || fail "trading does not go on"
+wait_until 60 enters || fail "trading does not go on"
 [ "$before" = "$(programs)" ] || fail "processes ended: $(diff <(echo "$before") <(programs))"
 
 # The books: nothing open on either side, as many trades, the same fills.

@@ -63,7 +63,7 @@ said() { grep -q "\"event\":\"$1\"" "$dir/log/enigma-execution.log"; }
 
 wait_until 20 said protect.ready || fail "execution is not protect-ready"
 wait_until 20 said trade.ready || fail "execution is not trade-ready"
-wait_until 30 said order.placed || fail "no entry was placed"
+wait_until 90 said order.placed || fail "no entry was placed"
 wait_until 10 position || fail "no position at the exchange"
 wait_until 2 stopped || fail "the position has no resting closing stop"
 wait_until 5 said position.opened || fail "execution did not say position.opened"

@@ -22,7 +22,7 @@ entries() { truth | jq "[.orders[] | select((.reduceOnly or .closeOrder) | not) 
 
 expect 0 enigma up --detach --speed 60 --seed "${SEED:-1}"
 traded() { [ "$(truth | jq '.fills | length')" -gt 0 ]; }
-wait_until 30 traded || fail "no trade to begin with"
+wait_until 60 traded || fail "no trade to begin with"
 supervisord=$(cat "$dir/sock/supervisord.pid")
 has() { grep -qs "$1" "$dir/log/$2.log"; }
 

@@ -39,7 +39,7 @@ wait_until 10 one || fail "not one configuration after the start"
 first=$hash at=$(epoch)
 heard risk '"level":"info"' && fail "risk logs at level info before the reload"
 some_open() { [ "$(figure positions_open)" -ge 2 ]; }
-wait_until 60 some_open || fail "no two positions are open"
+wait_until 120 some_open || fail "no two positions are open"
 
 # Tighter and free while it trades.
 conf 'max_open_positions = 1' 'log_level = info'
@@ -48,7 +48,7 @@ unchanged
 expect 0 enigma reload; said 'in force everywhere'
 wait_until 5 epoch_is_not "$at" || fail "not committed"
 wait_until 10 one && [ "$hash" != "$first" ] || fail "risk and the others run $hash"
-wait_until 60 heard risk '"reason":"MAX_POSITIONS"' || fail "risk does not refuse on the new limit"
+wait_until 120 heard risk '"reason":"MAX_POSITIONS"' || fail "risk does not refuse on the new limit"
 heard audit '"id":"I-013"' && fail "a tighter limit is taken for a broken invariant"
 in_state TRADING || fail "a tighter limit ended trading: $(figure state), $(figure reason)"
 expect 0 enigma reload; said 'nothing to change'
@@ -91,7 +91,7 @@ held=$(entered)
 wait_until 20 enigma resume >/dev/null 2>&1 || fail "it does not resume"
 # Another may have closed meanwhile: an entry counts, and that it is the second is what the old limit refused.
 more() { [ "$(entered)" -gt "$held" ] && [ "$(figure positions_open)" -ge 2 ]; }
-wait_until 60 more || fail "nothing is entered under the new configuration: $held before, $(entered) now, $(figure positions_open) open"
+wait_until 120 more || fail "nothing is entered under the new configuration: $held before, $(entered) now, $(figure positions_open) open"
 at=$(epoch)
 
 # Killed right after it: back with the same; edited only: not followed.
