@@ -28,6 +28,7 @@ struct symbol {
     dec_t turnover;                 /* of 24 h, as of the last look */
     struct book book;
     bool book_asked;                /* a snapshot is under way */
+    int connection;                 /* of the stream; a snapshot asked for in an earlier one is none */
     int64_t book_sent_ns, ticker_sent_ns;   /* wall */
     bool book_dirty, ticker_dirty;
     dec_t last_px, last_qty;
@@ -72,6 +73,7 @@ void stream_subscribe(struct data *d, const struct symbol *s);    /* its topics;
 void stream_watch(struct data *d);              /* down for too long: an emergency */
 
 /* depth.c */
+void depth_on_break(struct symbol *s);          /* the stream was down, or comes up: changes were missed */
 void depth_on_level2(struct data *d, struct symbol *s, const json_t *data);
 void depth_publish_book(struct data *d, struct symbol *s);
 void depth_publish_ticker(struct data *d, struct symbol *s);

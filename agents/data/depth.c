@@ -1,5 +1,6 @@
 /* depth - each symbol's order book, from the venue to the bus; see data.h and book.h */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "libagent/exchange/codec.h"
 #include "proto/err.h"
@@ -24,13 +25,23 @@ static bool read_levels(const json_t *v, bool bids, struct book_level_ *ret, siz
     return json_is_array(v);
 }
 
+struct snapshot_call {
+    struct symbol *s;
+    int connection;
+};
+
 static void ask_book(struct data *d, struct symbol *s);
 
 static void on_snapshot(void *arg, const struct venue_answer *a)
 {
-    struct symbol *s = arg;
+    struct snapshot_call *c = arg;
+    struct symbol *s = c->s;
     static struct book_level_ bids[SNAPSHOT_MAX], asks[SNAPSHOT_MAX];
     int64_t sequence;
+    bool late = c->connection != s->connection;
+    free(c);
+    if (late)
+        return;                 /* what changed since was not heard */
     s->book_asked = false;
     if (a->outcome != VENUE_OK || codec_int(a->data, "sequence", &sequence) < 0)
         return;                 /* asked again with the next change that waits */
@@ -54,10 +65,20 @@ static void ask_book(struct data *d, struct symbol *s)
     char target[96];
     if (s->book_asked)
         return;
+    struct snapshot_call *c = malloc(sizeof *c);
+    must(c != NULL);
+    *c = (struct snapshot_call){s, s->connection};
     s->book_asked = true;
     s->resyncs++;
     snprintf(target, sizeof target, "/api/v1/level2/snapshot?symbol=%s", s->name);
-    venue_call(d->venue, VENUE_PUBLIC, "GET", target, NULL, on_snapshot, s);
+    venue_call(d->venue, VENUE_PUBLIC, "GET", target, NULL, on_snapshot, c);
+}
+
+void depth_on_break(struct symbol *s)
+{
+    book_reset(&s->book);
+    s->connection++;
+    s->book_asked = false;
 }
 
 void depth_on_level2(struct data *d, struct symbol *s, const json_t *data)

@@ -87,7 +87,7 @@ static void on_up(void *arg)
     data_ask_clock(d);
     for (size_t i = 0; i < d->n_symbols; i++) {
         struct symbol *s = &d->symbols[i];
-        book_reset(&s->book);
+        depth_on_break(s);
         candles_on_break(s);
         if (s->known && s->series[0].complete)
             candles_catch_up(d, s, &s->series[0]);
@@ -103,7 +103,7 @@ static void on_down(void *arg, const char *reason)
     if (d->ready && d->down_ns == 0)
         d->down_ns = agent_now_ns(d->agent);
     for (size_t i = 0; i < d->n_symbols; i++) {
-        book_reset(&d->symbols[i].book);
+        depth_on_break(&d->symbols[i]);
         candles_on_break(&d->symbols[i]);
     }
 }

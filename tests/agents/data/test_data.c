@@ -771,6 +771,30 @@ START_TEST(a_hole_silences_the_book_until_it_is_whole_again)
 }
 END_TEST
 
+/* What changed between its writing and the new connection nobody heard. */
+START_TEST(a_snapshot_asked_for_before_the_stream_was_lost_is_not_taken)
+{
+    begin();
+    sync_book();
+    level2(103, "1000,buy,1");
+    ck_assert_int_eq(n_calls, 1);
+    stream.on_down(stream.arg, "test");
+    stream.on_up(stream.arg);
+    fake_forget(a);
+    answer(NULL);
+    ck_assert(!d->symbols[0].book.synced);
+    fake_pass_ms(a, 200);
+    ck_assert_uint_eq(fake_count(a, MSG_MARKET_BOOK), 0);
+    level2(201, "1000,buy,1");
+    ck_assert_int_eq(n_calls, 1);                   /* nor does it hold up the next one */
+    snprintf(snapshot_text, sizeof snapshot_text, "{\"sequence\":200,\"bids\":[[1000,4]],\"asks\":[[1000.2,5]]}");
+    answer_all();
+    fake_pass_ms(a, 200);
+    ck_assert_int_eq(((const struct msg_market_book *)fake_heard(a, MSG_MARKET_BOOK, 0))->sequence, 201);
+    finish();
+}
+END_TEST
+
 START_TEST(a_crossed_book_is_never_said)
 {
     begin();
@@ -883,6 +907,7 @@ TESTS("data", is_ready_only_with_the_whole_history_and_tells_its_end, a_bar_seen
       restarted_soon_it_asks_for_the_missing_bars_alone, restarted_after_days_it_holds_no_bar_from_before_the_hole,
       answers_questions_page_by_page, timeframes_that_do_not_go_together_are_named_at_start,
       a_book_is_said_when_its_snapshot_came_and_after_changes, a_hole_silences_the_book_until_it_is_whole_again,
+      a_snapshot_asked_for_before_the_stream_was_lost_is_not_taken,
       a_crossed_book_is_never_said, a_snapshot_that_is_none_is_not_believed, a_malformed_change_makes_the_book_start_over,
       matches_without_a_price_or_size_are_malformed, blind_for_too_long_is_an_emergency_told_once,
       frames_of_strangers_and_without_a_symbol_are_ignored)
