@@ -246,12 +246,13 @@ static void say_fill(struct exec *x, struct exec_order *o, const struct row *r)
     tell_fill(x, o, &m);
 }
 
-/* What only closes may have been made smaller by the venue: until it tells what became of the order, a fill that leaves
- * some of it open may be its last one. */
+/* What only closes may have been made smaller by the venue: until it tells what became of the order, or that it knows
+ * it no more, a fill that leaves some of it open may be its last one. */
 static bool may_be_cut(const struct exec_order *o, const struct row *r)
 {
     int64_t cum = o->o.cum_qty + r->qty;
-    return o->o.leg != LEG_ENTRY && strcmp(r->type, "trade") == 0 && order_live(o) && cum < o->o.qty && o->venue_cum < cum;
+    return o->o.leg != LEG_ENTRY && strcmp(r->type, "trade") == 0 && order_live(o) && o->absent_ns == 0 &&
+           cum < o->o.qty && o->venue_cum < cum;
 }
 
 /* False: it must wait until its order is known. */

@@ -1632,6 +1632,32 @@ START_TEST(a_close_made_smaller_is_told_as_filled_whole_though_something_is_held
 }
 END_TEST
 
+/* Fills are kept for longer than orders: after a long time away the order may be gone for good. */
+START_TEST(a_part_of_a_close_whose_order_the_venue_forgot_is_booked_all_the_same)
+{
+    begin();
+    open_position();
+    operator_says(VERB_CLOSE);
+    struct fv_order *close = fv_find("exit", 0);
+    ck_assert_ptr_nonnull(close);
+    close->hidden = true;
+    fv_fill_quietly(close, 1, "98", "0.0002");
+    close->active = false;
+    reads_fills(x);
+    fake_settle();
+    pass(5000);
+    ck_assert_int_eq(trade()->pnl.qty, 4);      /* it may be that the order is found yet */
+    pass(15000);
+    ck_assert_int_eq(trade()->pnl.qty, 3);
+    while (fill_exits("98"))
+        pass(500);
+    pass(6000);
+    ck_assert_ptr_null(trade());
+    ck_assert_int_eq(x->corrected, 0);
+    end();
+}
+END_TEST
+
 START_TEST(flat_is_proved_only_by_an_answer_and_against_it)
 {
     begin();
@@ -1778,6 +1804,7 @@ TESTS("execution", another_configuration_counts_at_once_and_what_the_signer_refu
       more_strangers_than_can_be_noted_are_as_bad_as_those_that_are, an_older_list_takes_no_fill_back,
       a_close_that_the_venue_made_smaller_is_told_as_filled_whole,
       a_close_made_smaller_is_told_as_filled_whole_though_something_is_held_after_it,
+      a_part_of_a_close_whose_order_the_venue_forgot_is_booked_all_the_same,
       flat_is_proved_only_by_an_answer_and_against_it,
       a_start_with_a_venue_that_does_not_tell_its_contracts_goes_on_asking,
       a_whole_trade_survives_a_crash_at_every_step)
