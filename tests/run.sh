@@ -18,7 +18,7 @@ for t in "${tests[@]}"; do
   ms=$((($(date +%s%N) - t0) / 1000000))
   if [ $rc = 0 ]; then
     passed=$((passed + 1))
-    printf 'ok    %-60s %6d ms  %s\n' "${t#build/*/}" $ms "$(tail -1 "$log" | cut -c1-160)"
+    printf 'ok    %-60s %6d ms  %s\n' "${t#build/*/}" $ms "$(tail -1 "$log" | cut -c1-400)"
   else
     failed=$((failed + 1))
     printf 'FAIL  %-60s %6d ms  exit %d\n' "${t#build/*/}" $ms $rc

@@ -31,12 +31,13 @@ scenario_begin() {
 
 scenario_clean() {
   local p try
+  exec 2>/dev/null                      # the shell's word on who was killed is nobody's last line
   for try in 1 2 3 4 5; do              # a process manager may have started one meanwhile
     for p in $(remembered) $(instance_pids); do kill -9 "$p"; done
     pids=()
     nobody_left && break
-  done 2>/dev/null
-  wait 2>/dev/null
+  done
+  wait
   rm -rf "$top" "$top".*
 }
 
