@@ -16,6 +16,7 @@
 #include "libagent/clock.h"
 #include "libagent/timers.h"
 #include "proto/err.h"
+#include "proto/planted.h"
 
 #include "libagent/bus.h"
 
@@ -211,13 +212,22 @@ static bool link_is_dead(struct link *l)
     return !l->up && now - l->down_ns >= BUS_SILENT_MS * 1000000LL;
 }
 
+/* Events stop before their reader goes: libzmq's I/O thread, which all sockets of the process share, waits for ever to
+ * tell one to a reader that is gone. */
+static void link_close(struct link *l, zsock_t *s)
+{
+    if (s != NULL && !PLANTED(monitor_left_on))
+        must(zmq_socket_monitor(zsock_resolve(s), NULL, 0) == 0);
+    zsock_destroy(&l->monitor);
+}
+
 static void pair_close(struct pair *p)
 {
     loop_watch_destroy(&p->watch);
+    link_close(&p->pub_link, p->pub);
+    link_close(&p->sub_link, p->sub);
     zsock_destroy(&p->pub);
     zsock_destroy(&p->sub);
-    zsock_destroy(&p->pub_link.monitor);
-    zsock_destroy(&p->sub_link.monitor);
 }
 
 static void pair_open(struct bus *b, enum bus_pair i)

@@ -1,4 +1,10 @@
 /* Two participants in one loop, and a forwarder (broker.h) between them. */
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
 #define TEST_TIMEOUT 60
 #include "tests/runner.h"
 
@@ -274,6 +280,54 @@ START_TEST(an_event_publisher_lost_alone_comes_back)
 }
 END_TEST
 
+/* A broker that is killed again and again: it takes connections and is gone.  In a process of its own. */
+static pid_t hang_up(const char *const paths[], int n)
+{
+    pid_t pid = fork();
+    must(pid >= 0);
+    if (pid != 0)
+        return pid;
+    struct pollfd fds[4];
+    for (int i = 0; i < n; i++) {
+        struct sockaddr_un at = {.sun_family = AF_UNIX};
+        snprintf(at.sun_path, sizeof at.sun_path, "%s", paths[i]);
+        fds[i] = (struct pollfd){.fd = socket(AF_UNIX, SOCK_STREAM, 0), .events = POLLIN};
+        must(bind(fds[i].fd, (struct sockaddr *)&at, sizeof at) == 0 && listen(fds[i].fd, 16) == 0);
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (;;) {
+        must(poll(fds, (nfds_t)n, -1) > 0);
+        for (int i = 0; i < n; i++)
+            if (fds[i].revents & POLLIN)
+                close(accept(fds[i].fd, NULL, NULL));
+    }
+}
+
+START_TEST(sockets_closed_while_their_broker_hangs_up_leave_the_others_alive)
+{
+    static const char *const paths[] = {"sock/event.pub", "sock/event.sub", "sock/market.pub", "sock/market.sub"};
+    instance_enter();
+    must(loop_new(&loop) == ERR_OK);
+    loop_on_prepare(loop, on_prepare, NULL);
+    pid_t broker = hang_up(paths, 4);
+    for (int i = 0; i < 300; i++) {
+        data = join("data", &by_data);
+        RUN_FOR(loop, 1 + i % 20);
+        bus_close(&data);
+    }
+    kill(broker, SIGKILL);
+    waitpid(broker, NULL, 0);
+    for (int i = 0; i < 4; i++)
+        must(unlink(paths[i]) == 0);
+    forwarder_start(&event, BUS_EVENT);
+    forwarder_start(&market, BUS_MARKET);
+    risk = join("risk", &by_risk);
+    data = join("data", &by_data);
+    subscribe_to_beats();
+    leave();
+}
+END_TEST
+
 START_TEST(a_quiet_market_is_not_a_lost_one)
 {
     enter();
@@ -419,7 +473,8 @@ TESTS("bus", what_one_says_another_hears_who_subscribed_to_its_beginning,
       frames_that_are_not_a_message_are_dropped_and_counted, sending_to_nobody_neither_blocks_nor_fails,
       a_broker_that_comes_back_is_heard_again_with_all_subscriptions,
       a_market_subscription_lost_alone_comes_back, a_market_publisher_lost_alone_comes_back,
-      an_event_publisher_lost_alone_comes_back, a_quiet_market_is_not_a_lost_one,
+      an_event_publisher_lost_alone_comes_back,
+      sockets_closed_while_their_broker_hangs_up_leave_the_others_alive, a_quiet_market_is_not_a_lost_one,
       what_was_missed_is_fetched_from_its_publisher_without_the_broker,
       who_has_no_certificate_of_the_instance_gets_no_replay,
       questions_that_are_none_are_counted_and_not_answered, says_what_is_missing_before_it_starts)
