@@ -428,6 +428,9 @@ static void close_all(struct broker *b)
         loop_watch_destroy(&p->watch_in);
         loop_watch_destroy(&p->watch_out);
         for (int k = 0; k < 2; k++) {
+            zsock_t *s = k == 0 ? p->in : p->out;
+            if (s != NULL)      /* its events stop before their reader goes: see libagent/bus.c */
+                must(zmq_socket_monitor(zsock_resolve(s), NULL, 0) == 0);
             loop_watch_destroy(&p->watch_monitors[k]);
             zsock_destroy(&p->monitors[k]);
         }
