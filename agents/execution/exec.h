@@ -93,7 +93,11 @@ struct reads {
     int64_t fills_began_ns, fills_to_ns;
     int64_t fills_good_ns;      /* begin of the last one that was folded whole */
     int64_t fills_again_ns;     /* wall; read again then, for a row whose order is not found yet; 0: none waits */
-    int fills_page, looking;    /* looking: queries of single orders under way */
+    int fills_page;
+    int looking;                /* queries under way that may tell what the lists did not; of orders, by id */
+    /* Asked for since its outcome was lost, and not found: while it is proved absent it counts as open, here and in
+     * risk's figures, and the rest goes on. */
+    bool unfound[BOOKS_ORDERS];
     json_t *fills;              /* rows, newest first */
 };
 

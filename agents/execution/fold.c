@@ -16,12 +16,17 @@
 
 /* ---- orders ---- */
 
-/* The venue has it.  Told once, whatever says so first: an answer, a list, or a fill. */
+/* The venue has it.  Told once, whatever says so first: an answer, a list, a fill, or its end. */
 static void placed(struct exec *x, struct exec_order *o)
 {
     (void)books_event(o, EV_ACKED);
     exec_keep_order(x, o);
     tell_order(x, o, TOPIC_ORDER_PLACED);
+}
+
+static bool outcome_open(const struct exec_order *o)
+{
+    return o->o.status == STATUS_INTENT || o->o.status == STATUS_UNKNOWN;
 }
 
 /* The triggers of an entry appear under ids of the venue's own; they get numbers of ours. */
@@ -76,8 +81,7 @@ struct exec_order *fold_order(struct exec *x, struct exec_order *o, const json_t
     if (o == NULL && (o = adopt(x, v, id, symbol)) == NULL)
         return NULL;
     o->absent_ns = 0;
-    if (o->o.status == STATUS_INTENT || o->o.status == STATUS_UNKNOWN || o->o.status == STATUS_DEAD ||
-        o->o.status == STATUS_REJECTED) {
+    if (outcome_open(o) || o->o.status == STATUS_DEAD || o->o.status == STATUS_REJECTED) {
         if (!order_live(o)) {
             log_error("order.reappeared", LOG_S("cl_ord_id", o->o.cl_ord_id), LOG_S("symbol", symbol),
                       LOG_S("action", "proved absent, but there: taken over"));
@@ -93,6 +97,8 @@ struct exec_order *fold_order(struct exec *x, struct exec_order *o, const json_t
 /* Answers and the stream overtake one another: an older one takes nothing back. */
 void fold_told(struct exec *x, struct exec_order *o, const json_t *v, int64_t cum, int done)
 {
+    if (outcome_open(o))
+        placed(x, o);
     fold_size(o, v);
     if (cum > o->venue_cum || PLANTED(older_answer_believed))
         o->venue_cum = cum;
@@ -162,14 +168,14 @@ static void looked_up(struct lookup *l, bool foreign)
 }
 
 /* Asked again though nothing more is said of it. */
-static void wait_for_order(struct exec *x)
+static void read_again_soon(struct exec *x)
 {
     x->reads.fills_again_ns = agent_now_ns(x->agent) + NS_PER_S;
 }
 
 static void look_again(struct lookup *l)
 {
-    wait_for_order(l->x);
+    read_again_soon(l->x);
     manage_all(l->x);
     free(l);
 }
@@ -255,12 +261,17 @@ static bool may_be_cut(const struct exec_order *o, const struct row *r)
            cum < o->o.qty && o->venue_cum < cum;
 }
 
-/* False: it must wait until its order is known. */
+/* False: it must wait until its contract and its order are known. */
 static bool fold_row(struct exec *x, struct symbol *s, const struct row *r)
 {
     uint64_t key = books_key("fill", r->id, r->order_id);
-    if ((books_seen(&x->books, key) && !PLANTED(fills_folded_twice)) || !s->known)
+    if (books_seen(&x->books, key) && !PLANTED(fills_folded_twice))
         return true;
+    if (!s->known) {
+        if (!x->contracts_ok)
+            read_again_soon(x);
+        return x->contracts_ok; /* not listed; until the list is read it may be */
+    }
     FAILPOINT(fill);
     struct trade *t = books_trade(&x->books, r->symbol);
     struct exec_order *o = books_order_by_id(&x->books, r->order_id);
@@ -274,11 +285,11 @@ static bool fold_row(struct exec *x, struct symbol *s, const struct row *r)
         look_up(x, r);
         return false;
     }
-    if (o->o.status == STATUS_INTENT || o->o.status == STATUS_UNKNOWN)
+    if (outcome_open(o))
         placed(x, o);           /* the stream named its id, its own answer was lost */
     if (may_be_cut(o, r)) {
         exec_query(x, o);
-        wait_for_order(x);
+        read_again_soon(x);
         return false;
     }
     struct fill_said f = {

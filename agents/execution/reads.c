@@ -5,7 +5,8 @@
  * protect-ready: keys, clock and contracts are good and one read is folded.
  * trade-ready:   the key can move no money, margin and position modes are verified and two reads 2 s apart agreed
  *                with the books; lost when the stream is, or when something is found that is not ours or was not
- *                as it should be.
+ *                as it should be.  A read between the two that was overtaken by a fill does not count, and an order
+ *                that is being proved absent does not hold it up.
  */
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 #include "agents/execution/exec.h"
 
 #define PERIOD_NS     (5 * NS_PER_S)
+#define SOON_NS       (NS_PER_S / 2)
 #define CLOCK_NS      (60 * NS_PER_S)   /* between looks at the venue's clock */
 #define FILLS_BACK_NS (60 * NS_PER_S)
 #define FILLS_SPAN_NS (6 * NS_PER_DAY)  /* the venue takes 7 days at most */
@@ -138,11 +140,9 @@ static void read_done(struct exec *x)
     bool asking = r->looking > 0;   /* decides nothing yet: read again */
     x->first_read = true;
     reads_consider(x);
-    if (!r->clean) {
-        r->clean_ns = 0;
-    } else if (r->clean_ns == 0) {
+    if (r->clean && r->clean_ns == 0) {
         r->clean_ns = r->began_ns;
-    } else if (!asking && !x->trade_ready && r->began_ns - r->clean_ns >= AGREE_NS) {
+    } else if (r->clean && !asking && !x->trade_ready && r->began_ns - r->clean_ns >= AGREE_NS) {
         x->trade_ready = x->one_way && x->key_good;
         for (size_t i = 0; i < x->n_symbols; i++)
             x->trade_ready &= x->symbols[i].isolated || !x->symbols[i].known;
@@ -233,11 +233,21 @@ void reads_begin(struct exec *x)
     reads_get(x, "/api/v1/positions", on_positions);
 }
 
+/* From one read to the next. */
+static int64_t period_ns(const struct exec *x)
+{
+    const struct reads *r = &x->reads;
+    int64_t rest = r->clean_ns + AGREE_NS - r->began_ns;    /* until a read can agree with the first one */
+    if (x->trade_ready)
+        return r->clean ? PERIOD_NS : AGREE_NS;
+    return r->clean && rest > SOON_NS ? rest : SOON_NS;
+}
+
 void reads_timer(void *arg)
 {
     struct exec *x = arg;
     struct reads *r = &x->reads;
-    int64_t period = x->trade_ready ? r->clean ? PERIOD_NS : AGREE_NS : r->clean_ns != 0 ? AGREE_NS : NS_PER_S / 2;
+    int64_t period = period_ns(x);
     int64_t now = agent_now_ns(x->agent), since = now - r->began_ns;
     if (r->hurry && period > NS_PER_S)
         period = NS_PER_S;

@@ -29,11 +29,12 @@
 struct job {
     struct exec *x;
     char cl_ord_id[40];
+    bool looks;                 /* counted in reads.looking */
 };
 
 static struct job *job_new(struct exec *x, const struct exec_order *o)
 {
-    struct job *j = malloc(sizeof *j);
+    struct job *j = calloc(1, sizeof *j);
     must(j != NULL);
     j->x = x;
     TEXT_COPY(j->cl_ord_id, o->o.cl_ord_id);
@@ -149,6 +150,7 @@ void send_lost(struct exec *x, struct exec_order *o, const char *why)
     if (books_event(o, EV_LOST) < 0)
         return;
     o->lost_ns = agent_now_ns(x->agent);
+    x->reads.unfound[o - x->books.orders] = false;
     TEXT_COPY(o->o.reason, why);
     exec_keep_order(x, o);
     tell_order(x, o, TOPIC_ORDER_UNKNOWN);
@@ -353,12 +355,15 @@ static void on_absent(void *arg, const struct venue_answer *a)
 static void on_asked(void *arg, const struct venue_answer *a)
 {
     struct exec *x;
+    bool looked = ((struct job *)arg)->looks;
     struct exec_order *o = job_take(arg, &x);
-    x->reads.looking--;
+    x->reads.looking -= looked;
     FAILPOINT(query_reply);
     if (o == NULL || !order_live(o))
         return;
     enum answer_proof proof = answer_proof(a->outcome, a->status, a->code);
+    if (proof == PROOF_ABSENT && o->o.status == STATUS_UNKNOWN)
+        x->reads.unfound[o - x->books.orders] = true;
     if (proof == PROOF_DONE)
         (void)fold_order(x, o, a->data);
     else if (proof == PROOF_ABSENT && PLANTED(not_found_is_rejected) && o->o.status == STATUS_UNKNOWN)
@@ -375,7 +380,7 @@ static void ask(struct agent *a, void *arg)
     struct exec_order *o = books_order(&j->x->books, j->cl_ord_id);
     (void)a;
     if (o == NULL) {
-        j->x->reads.looking--;
+        j->x->reads.looking -= j->looks;
         free(j);
         return;
     }
@@ -388,7 +393,9 @@ static void ask(struct agent *a, void *arg)
 
 void exec_query(struct exec *x, struct exec_order *o)
 {
+    struct job *j = job_new(x, o);
     o->asked_ns = agent_now_ns(x->agent);
-    x->reads.looking++;
-    agent_effect(x->agent, ask, job_new(x, o));
+    j->looks = !x->reads.unfound[o - x->books.orders] && !PLANTED(unheard_holds_nothing_up);
+    x->reads.looking += j->looks;
+    agent_effect(x->agent, ask, j);
 }

@@ -64,6 +64,16 @@ END_TEST
 
 /* ---- not sent, unknown, absent ---- */
 
+static void approval_meets(const char *symbol, const char *why)
+{
+    size_t before = fake_count(a, MSG_ORDER_REJECTED);
+    approve_as(symbol, SIDE_BUY, 4);
+    fake_settle();
+    ck_assert_uint_eq(fake_count(a, MSG_ORDER_REJECTED), before + 1);
+    ck_assert_str_eq(said(MSG_ORDER_REJECTED, before)->reason, why);
+    ck_assert_int_eq(said(MSG_ORDER_REJECTED, before)->status, STATUS_REJECTED);
+}
+
 START_TEST(an_entry_that_did_not_leave_is_dead_and_risk_hears_it)
 {
     static const enum venue_outcome ways[] = {VENUE_NOT_SENT, VENUE_BROKEN};
@@ -100,6 +110,30 @@ START_TEST(a_crash_between_intent_and_send_ends_dead_by_proof)
 }
 END_TEST
 
+START_TEST(an_order_that_is_proved_absent_after_a_crash_does_not_hold_up_the_others)
+{
+    begin();
+    approve();
+    crash();
+    fake_fault("GET", "/api/v1/orders/byClientOid", VENUE_UNKNOWN, 503, "", false, 1000);
+    begin_trading();
+    ck_assert(!x->trade_ready);                 /* it may rest or be filled: the venue was not heard */
+    fv.faults[0].times = 0;
+    pass(3000);
+    ck_assert(x->trade_ready);
+    ck_assert_ptr_null(said(MSG_ORDER_REJECTED, 0));
+    approval_meets("XBTUSDTM", "SYMBOL_BUSY");
+    approve_as("ETHUSDTM", SIDE_BUY, 4);
+    fake_settle();
+    ck_assert_ptr_nonnull(fv_find("entry", 0));
+    pass(10000);
+    ck_assert_str_eq(said(MSG_ORDER_REJECTED, 1)->reason, "ABSENT");
+    ck_assert_ptr_null(trade());
+    ck_assert_int_eq(fv.n_orders, 1);
+    end();
+}
+END_TEST
+
 START_TEST(an_entry_that_timed_out_but_arrived_is_found_by_its_own_id)
 {
     begin();
@@ -117,19 +151,54 @@ START_TEST(an_entry_that_timed_out_but_arrived_is_found_by_its_own_id)
 }
 END_TEST
 
-START_TEST(an_order_whose_answer_was_lost_is_told_as_placed_when_its_fill_is_the_first_sign)
+/* The entry arrived, and neither that nor anything asked of it is answered. */
+static struct fv_order *approve_unanswered(void)
 {
-    begin();
     fake_fault("POST", "/api/v1/st-orders", VENUE_UNKNOWN, 0, "", true, 1);
     fake_fault("GET", "/api/v1/orders", VENUE_UNKNOWN, 503, "", false, 100);
     approve();
     fake_settle();
-    fv_fill(fv_find("entry", 0), 4, "100");     /* the stream names the order, the list of fills has the fill */
-    pass(500);
-    ck_assert_int_eq(trade()->pnl.qty, 4);
+    return fv_find("entry", 0);
+}
+
+START_TEST(an_order_whose_answer_was_lost_is_told_as_placed_when_its_fill_is_the_first_sign)
+{
+    for (int quietly = 0; quietly < 2; quietly++) {
+        begin();
+        struct fv_order *o = approve_unanswered();
+        if (quietly) {          /* the stream names the order, the list of fills has the fill */
+            fv_tell_order(o, "open");
+            fake_settle();
+            ck_assert_ptr_null(said(MSG_ORDER_PLACED, 0));
+            fv_fill_quietly(o, 4, "100", "0.0002");
+            reads_fills(x);
+            fake_settle();
+        } else {
+            fv_fill(o, 4, "100");
+        }
+        pass(500);
+        ck_assert_int_eq(trade()->pnl.qty, 4);
+        ck_assert_ptr_nonnull(said(MSG_ORDER_PLACED, 0));
+        ck_assert_int_eq(strtoll(said(MSG_ORDER_PLACED, 0)->order_id, NULL, 10), fv.orders[0].id);
+        ck_assert_ptr_nonnull(said(MSG_ORDER_FILLED, 0));
+        end();
+    }
+}
+END_TEST
+
+START_TEST(an_order_whose_answer_was_lost_is_told_as_placed_when_its_end_is_the_first_sign)
+{
+    begin();
+    struct fv_order *o = approve_unanswered();
+    o->active = false;
+    o->cancelled = true;
+    fv_tell_order(o, "canceled");
+    fake_settle();
     ck_assert_ptr_nonnull(said(MSG_ORDER_PLACED, 0));
-    ck_assert_int_eq(strtoll(said(MSG_ORDER_PLACED, 0)->order_id, NULL, 10), fv.orders[0].id);
-    ck_assert_ptr_nonnull(said(MSG_ORDER_FILLED, 0));
+    ck_assert_int_eq(strtoll(said(MSG_ORDER_PLACED, 0)->order_id, NULL, 10), o->id);
+    ck_assert_ptr_nonnull(said(MSG_ORDER_CANCELLED, 0));
+    pass(500);
+    ck_assert_ptr_null(trade());
     end();
 }
 END_TEST
@@ -366,16 +435,6 @@ START_TEST(an_approval_that_expired_or_was_changed_places_nothing)
     end();
 }
 END_TEST
-
-static void approval_meets(const char *symbol, const char *why)
-{
-    size_t before = fake_count(a, MSG_ORDER_REJECTED);
-    approve_as(symbol, SIDE_BUY, 4);
-    fake_settle();
-    ck_assert_uint_eq(fake_count(a, MSG_ORDER_REJECTED), before + 1);
-    ck_assert_str_eq(said(MSG_ORDER_REJECTED, before)->reason, why);
-    ck_assert_int_eq(said(MSG_ORDER_REJECTED, before)->status, STATUS_REJECTED);
-}
 
 START_TEST(an_approval_is_refused_by_whatever_stands_in_its_way)
 {
@@ -1049,6 +1108,22 @@ START_TEST(a_position_halved_by_hand_is_taken_over_and_said)
 }
 END_TEST
 
+START_TEST(fills_read_before_the_contracts_explain_what_is_held_when_they_are_known)
+{
+    begin();
+    open_position();
+    crash();
+    fake_fault("GET", "/api/v1/contracts/active", VENUE_UNKNOWN, 429, "", false, 12);
+    fv_fill_quietly(fv_find("stop", 0), 4, "98", "0.0002");
+    begin_trading();
+    pass(20000);
+    ck_assert(x->trade_ready);
+    ck_assert_ptr_null(trade());
+    ck_assert_int_eq(x->corrected, 0);
+    end();
+}
+END_TEST
+
 START_TEST(a_position_closed_by_hand_ends_its_trade_and_its_orders)
 {
     begin();
@@ -1072,6 +1147,35 @@ START_TEST(a_position_turned_round_by_hand_is_closed_in_the_books_and_foreign)
     ck_assert(!x->trade_ready);
     ck_assert_ptr_nonnull(fake_degraded(a, "exchange", "FOREIGN_POSITION"));
     ck_assert_int_eq(*fv_held("XBTUSDTM"), -9);
+    end();
+}
+END_TEST
+
+START_TEST(two_reads_agree_whatever_a_fill_overtook_between_them)
+{
+    begin();
+    open_position();
+    crash();
+    execution_start(a);
+    execution_warm(a);
+    pass(250);
+    fv.stream.on_up(fv.stream.arg);
+    for (int i = 0; i < 10 && x->reads.clean_ns == 0; i++)
+        pass(250);
+    int64_t first = x->reads.clean_ns;
+    ck_assert_int_ne(first, 0);
+    pass(1500);
+    fake_fault("GET", "/api/v1/fills", VENUE_UNKNOWN, 500, "", false, 1);
+    fv_fill_quietly(fv_find("stop", 0), 1, "98", "0.0002");
+    reads_begin(x);
+    fake_settle();
+    ck_assert(!x->reads.clean);
+    for (int i = 0; i < 20 && !x->trade_ready; i++)
+        pass(250);
+    ck_assert(x->trade_ready);
+    ck_assert_int_eq(trade()->pnl.qty, 3);
+    ck_assert_int_ge(x->reads.began_ns, first + AGREE_NS);
+    ck_assert_int_le(x->reads.began_ns, first + AGREE_NS + 1500 * NS_PER_MS);
     end();
 }
 END_TEST
@@ -1596,6 +1700,15 @@ START_TEST(a_close_that_the_venue_made_smaller_is_told_as_filled_whole)
 }
 END_TEST
 
+static void all_closes_and_nothing_was_corrected(void)
+{
+    while (fill_exits("98"))
+        pass(500);
+    pass(6000);
+    ck_assert_ptr_null(trade());
+    ck_assert_int_eq(x->corrected, 0);
+}
+
 /* The entry's rest is filled between a close that was made smaller and that close's last fill. */
 START_TEST(a_close_made_smaller_is_told_as_filled_whole_though_something_is_held_after_it)
 {
@@ -1623,11 +1736,7 @@ START_TEST(a_close_made_smaller_is_told_as_filled_whole_though_something_is_held
     ck_assert_ptr_nonnull(o);
     ck_assert_int_eq(o->status, STATUS_FILLED);
     ck_assert_int_eq(o->qty, 2);
-    while (fill_exits("98"))
-        pass(500);
-    pass(6000);
-    ck_assert_ptr_null(trade());
-    ck_assert_int_eq(x->corrected, 0);
+    all_closes_and_nothing_was_corrected();
     end();
 }
 END_TEST
@@ -1649,11 +1758,7 @@ START_TEST(a_part_of_a_close_whose_order_the_venue_forgot_is_booked_all_the_same
     ck_assert_int_eq(trade()->pnl.qty, 4);      /* it may be that the order is found yet */
     pass(15000);
     ck_assert_int_eq(trade()->pnl.qty, 3);
-    while (fill_exits("98"))
-        pass(500);
-    pass(6000);
-    ck_assert_ptr_null(trade());
-    ck_assert_int_eq(x->corrected, 0);
+    all_closes_and_nothing_was_corrected();
     end();
 }
 END_TEST
@@ -1755,8 +1860,10 @@ TESTS("execution", another_configuration_counts_at_once_and_what_the_signer_refu
       a_stop_file_that_was_there_before_the_start_lets_nothing_in,
       volatility_twice_that_of_the_entry_closes_the_position,
       volatility_abstains_while_bars_are_missing_and_asks_for_them, an_entry_that_did_not_leave_is_dead_and_risk_hears_it,
-      a_crash_between_intent_and_send_ends_dead_by_proof, an_entry_that_timed_out_but_arrived_is_found_by_its_own_id,
+      a_crash_between_intent_and_send_ends_dead_by_proof,
+      an_order_that_is_proved_absent_after_a_crash_does_not_hold_up_the_others, an_entry_that_timed_out_but_arrived_is_found_by_its_own_id,
       an_order_whose_answer_was_lost_is_told_as_placed_when_its_fill_is_the_first_sign,
+      an_order_whose_answer_was_lost_is_told_as_placed_when_its_end_is_the_first_sign,
       absence_counts_by_the_venues_clock_and_only_twice,
       fills_that_could_not_be_read_are_read_again_until_absence_is_proved,
       an_order_that_appears_after_its_proved_absence_is_cancelled,
@@ -1786,7 +1893,9 @@ TESTS("execution", another_configuration_counts_at_once_and_what_the_signer_refu
       a_trade_ends_without_its_funding_when_nobody_tells_it, a_liquidation_is_booked_with_its_fills,
       a_foreign_position_is_said_and_blocks_every_entry_until_it_is_gone, lots_added_by_hand_leave_ours_as_they_are,
       a_position_halved_by_hand_is_taken_over_and_said, a_position_closed_by_hand_ends_its_trade_and_its_orders,
-      a_position_turned_round_by_hand_is_closed_in_the_books_and_foreign, one_list_that_lags_changes_nothing,
+      fills_read_before_the_contracts_explain_what_is_held_when_they_are_known,
+      a_position_turned_round_by_hand_is_closed_in_the_books_and_foreign,
+      two_reads_agree_whatever_a_fill_overtook_between_them, one_list_that_lags_changes_nothing,
       a_list_that_cannot_be_read_is_never_an_empty_one,
       an_orphaned_stop_is_cancelled_when_the_symbol_is_proved_flat,
       an_entry_of_ours_that_the_books_forgot_is_cancelled_and_a_foreign_order_left_alone,
