@@ -310,9 +310,9 @@ START_TEST(sockets_closed_while_their_broker_hangs_up_leave_the_others_alive)
     must(loop_new(&loop) == ERR_OK);
     loop_on_prepare(loop, on_prepare, NULL);
     pid_t broker = hang_up(paths, 4);
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 1000; i++) {
         data = join("data", &by_data);
-        RUN_FOR(loop, 1 + i % 20);
+        RUN_FOR(loop, 1 + i % 10);
         bus_close(&data);
     }
     kill(broker, SIGKILL);
