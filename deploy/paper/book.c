@@ -205,8 +205,10 @@ void book_refill(struct book *b, int side)
     must(b->n[side] > 0);
     struct level *l = &b->bg[side][0];
     int64_t want = typical_lots(b, l->px);
-    if (l->lots < want / 3 + 1)
-        l->lots = want;
+    if (l->lots >= want / 3 + 1)
+        return;
+    l->lots = want;
+    book_tell(b, side, l->px);
 }
 
 bool book_best(const struct book *b, int side, struct level *ret)

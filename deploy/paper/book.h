@@ -47,7 +47,7 @@ void book_move(struct book *b, int64_t bid, int64_t ask);
  * would cross a client's order are left out.  book_move and book_refill then do nothing. */
 void book_show(struct book *b, const struct level *bids, size_t n_bids, const struct level *asks,
                size_t n_asks);
-/* The background has at least this many lots at its best price of that side. */
+/* The background has a third of its typical lots or more at its best price of that side; told when it changed. */
 void book_refill(struct book *b, int side);
 /* Best price and all lots there; false when the side is empty. */
 bool book_best(const struct book *b, int side, struct level *ret);

@@ -352,13 +352,13 @@ void orders_market(struct engine *e, int sym, int64_t px, int64_t lots)
     }
     if (background + left > 0)
         engine_print(e, sym, e->next_trade++, taker, px, background + left, 0, 0, false);
+    book_tell(b, passive, px);
     int64_t gap = step_back(e, sym, px);
     if (buys)
         book_move(b, px - 1, px + gap);
     else
         book_move(b, px - gap, px + 1);
     book_refill(b, passive);
-    book_tell(b, passive, px);
 }
 
 /* ---- placing --------------------------------------------------------------------------------- */

@@ -76,5 +76,39 @@ START_TEST(a_moving_book_keeps_its_depth_and_costs_few_changes)
 }
 END_TEST
 
+/* What a reader of the changes holds, by price. */
+static int64_t held[2][2000];
+
+static void hear(void *arg, int sym, int64_t sequence, int side, int64_t px, int64_t lots)
+{
+    (void)arg, (void)sym, (void)sequence;
+    ck_assert(px > 0 && px < 2000);
+    held[book_side(side)][px] = lots;
+}
+
+/* The makers' best price is mostly the one just taken from, but not when they have stepped back. */
+START_TEST(makers_that_come_back_are_told_at_whatever_price_they_stand)
+{
+    struct book *b = book();
+    b->changed = hear;
+    memset(held, 0, sizeof held);
+    for (int i = 0; i < b->n[1]; i++)
+        held[1][b->bg[1][i].px] = b->bg[1][i].lots;
+    for (int step = 0; step < 40; step++) {
+        struct order *o;
+        book_move(b, 999, 1000 + step);
+        int64_t there = book_lots(b, 1, 1000 + step);
+        ck_assert_int_eq(book_take(b, 1, 1000 + step, there - 1, &o), there - 1);
+        book_tell(b, 1, 1000 + step);
+        book_refill(b, 1);
+        ck_assert_int_gt(book_lots(b, 1, 1000 + step), 1);
+        for (int i = 0; i < b->n[1]; i++)
+            ck_assert_int_eq(held[1][b->bg[1][i].px], b->bg[1][i].lots);
+    }
+    done(b);
+}
+END_TEST
+
 TESTS("book", first_come_first_served_among_background_and_clients, better_prices_stand_first,
-      a_moving_book_keeps_its_depth_and_costs_few_changes)
+      a_moving_book_keeps_its_depth_and_costs_few_changes,
+      makers_that_come_back_are_told_at_whatever_price_they_stand)
