@@ -16,6 +16,7 @@ import archive
 
 LIVE = {"INTENT", "UNKNOWN", "NEW", "PARTIALLY_FILLED"}
 BARE_MS = 5000              # an exchange that is asked while it or we restart may answer so much later
+STORY_NS = 2 * 10**9
 directory, journal, file = sys.argv[1:4]
 truth, books = (json.load(open("%s/%s.json" % (directory, n))) for n in ("truth", "orders"))
 did = json.load(open(file))
@@ -86,6 +87,24 @@ def spread(values):
                                             len(values)) if values else "none"
 
 
+def story(bare):
+    """What the exchange did about the position that was without a stop for longest, ms from its opening."""
+    position = bare.split(" ")[0]
+    for p in truth["positions"]:
+        if p["symbol"] + str(p["open_ns"]) != position:
+            continue
+        near = {f["orderId"] for f in truth["fills"] if f["symbol"] == p["symbol"] and abs(f["server_ns"] - p["open_ns"]) < STORY_NS}
+        for o in truth["orders"]:
+            times = [(o[k] - p["open_ns"]) / 1e6 for k in ("created_ns", "updated_ns", "end_ns")]
+            if o["symbol"] == p["symbol"] and (o["id"] in near or any(abs(t) * 1e6 < STORY_NS for t in times)):
+                print("  %s %s %s %s %s of %s, stop %s, attached to %s, %s: created %d, changed %d, ended %d ms"
+                      % (o["id"], o["clientOid"], o["side"], o["type"], o["dealSize"], o["size"], o["stop"] or "none",
+                         o["parent"], o["state"], *times))
+        for f in truth["fills"]:
+            if f["orderId"] in near:
+                print("  %+d ms: %s of %s filled" % ((f["server_ns"] - p["open_ns"]) / 1e6, f["size"], f["orderId"]))
+
+
 killed = sum(did["kills"].values())
 print("%d kills (%s), %d halts, %d faults of %d kinds, %d emergency stops, %d orders of which %d entries, %d fills"
       % (killed, " ".join("%s %d" % k for k in did["kills"].items()), did["stops"], sum(did["faults"].values()),
@@ -94,6 +113,7 @@ print("ms from kill to ready: " + "; ".join("%s %s" % (n, spread(v)) for n, v in
 print("execution, ms from kill: protect-ready %s, trade-ready %s; from exec: %s, %s"
       % tuple(spread(did[k]) for k in ("protect_ms", "trade_ms", "exec_protect_ms", "exec_trade_ms")))
 print("longest time without a resting closing stop %d ms %s (%d looks)" % (did["bare_ms"], did["bare"], did["looks"]))
+story(did["bare"])
 NAMES = ("lost orders", "duplicate orders", "unapproved orders", "lost or doubled fills", "positions without a stop")
 print(", ".join("%s %d" % (n, counts[n]) for n in NAMES))
 sys.exit(0 if not counts and entries and there else 1)

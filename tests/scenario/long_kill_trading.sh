@@ -41,11 +41,12 @@ since=float(sys.argv[1])
 if t<since: sys.exit(1)
 print(int(t-since))' "$3"
 }
-filled=0 all=0 bad="" report=""
+all=0 bad="" report=""
 for a in $agents bus redis; do
   worst=0 sum=0
   for i in $(seq "$kills"); do
-    all=$((all + 1)); [ "$(positions)" -ge 3 ] && filled=$((filled + 1))
+    wait_until 240 three || fail "$a, kill $i: three positions did not open again: $(positions)"
+    all=$((all + 1))
     before=$(pids); victim=$(pid_of "$a"); t0=$(now_ms)
     kill -9 "$victim"
     case $a in
@@ -73,6 +74,5 @@ wait_until 180 more_orders || bad="$bad; trading did not go on"
 read -r bare samples <"$up_dir/watched"
 "$bin/enigma" -i "$up_dir" down
 echo "kill -9, $kills times each, mean/worst ms to ready:$report; execution ready to trade, worst ${worst_trade:-?} ms"
-echo "$filled of $all kills with three or more positions open; worst time without a resting closing stop $bare ms ($samples looks)"
-[ $((filled * 10)) -ge $((all * 8)) ] || bad="$bad; too few kills under positions"
+echo "$all kills with three or more positions open; worst time without a resting closing stop $bare ms ($samples looks)"
 [ -z "$bad" ] || fail "${bad#; }"
