@@ -262,7 +262,7 @@ static void fill(struct engine *e, struct order *o, int64_t trade_id, int64_t px
                  enum liquidity liq, bool own)
 {
     const struct contract *c = e->syms[o->sym].c;
-    bool had = position_of(e, o)->qty != 0;
+    bool closes = position_of(e, o)->qty * o->side < 0;
     while (lots > 0) {
         int64_t q = position_of(e, o)->qty;
         bool opens = q * o->side >= 0;
@@ -291,7 +291,7 @@ static void fill(struct engine *e, struct order *o, int64_t trade_id, int64_t px
         finish(e, o, false);
         tell_order(e, EV_FILLED, o, NULL, 0);
     }
-    if (had && sign64(position_of(e, o)->qty) != -o->side)
+    if (closes && position_of(e, o)->qty * o->side >= 0)
         drop_attached(e, o->account, o->sym);
     attach_triggers(e, o);
 }

@@ -236,6 +236,26 @@ START_TEST(an_st_order_brings_its_stops_and_one_of_them_closes_the_position)
 }
 END_TEST
 
+START_TEST(the_triggers_of_an_st_order_stay_however_many_fills_it_has)
+{
+    struct engine *e = start(4, "XBTUSDTM", T0);
+    int a = engine_account(e, "a", dec_int(10000000));
+    engine_advance(e, T0 + 60 * S, T0);
+    struct ticker t;
+    engine_ticker(e, 0, &t);
+    struct order_req q = none();
+    int64_t id, before = (int64_t)engine_n_fills(e);
+    q.up_px = contract_px(contract_get(0), t.ask.px + 5000);
+    q.down_px = contract_px(contract_get(0), t.ask.px - 5000);
+    ck_assert_int_eq(place(e, a, SIDE_BUY, 3 * t.ask.lots, t.ask.px + 1000, 5, q, &id), 0);
+    ck_assert_int_gt((int64_t)engine_n_fills(e) - before, 1);
+    int64_t ids[4];
+    ck_assert_int_eq(seen.stop_open, 2);
+    ck_assert_uint_eq(engine_cancel_all(e, a, -1, true, ids, 4), 2);
+    engine_close(e);
+}
+END_TEST
+
 START_TEST(a_position_past_its_margin_is_liquidated_and_loses_no_more)
 {
     struct engine *e = start(5, "XBTUSDTM", T0);
@@ -311,5 +331,6 @@ TESTS("engine", rates_stay_within_20_level_changes_and_2_trades_a_second,
       random_orders_conserve_money_and_never_cross_the_book,
       a_resting_order_waits_for_the_lots_ahead_of_it,
       an_st_order_brings_its_stops_and_one_of_them_closes_the_position,
+      the_triggers_of_an_st_order_stay_however_many_fills_it_has,
       a_position_past_its_margin_is_liquidated_and_loses_no_more,
       funding_is_exchanged_at_its_instant, refusals_have_the_venues_codes)
