@@ -208,18 +208,26 @@ START_TEST(a_resting_order_waits_for_the_lots_ahead_of_it)
 }
 END_TEST
 
+/* Buy up to collar ticks above the ask, with triggers away ticks to either side of it. */
+static int64_t buy_with_triggers(struct engine *e, int a, int64_t lots, int64_t collar,
+    int64_t away)
+{
+    struct ticker t;
+    engine_ticker(e, 0, &t);
+    struct order_req q = none();
+    q.up_px = contract_px(contract_get(0), t.ask.px + away);
+    q.down_px = contract_px(contract_get(0), t.ask.px - away);
+    int64_t id;
+    ck_assert_int_eq(place(e, a, SIDE_BUY, lots, t.ask.px + collar, 5, q, &id), 0);
+    return id;
+}
+
 START_TEST(an_st_order_brings_its_stops_and_one_of_them_closes_the_position)
 {
     struct engine *e = start(4, "XBTUSDTM", T0);
     int a = engine_account(e, "a", dec_int(10000));
     engine_advance(e, T0 + 60 * S, T0);
-    struct ticker t;
-    engine_ticker(e, 0, &t);
-    struct order_req q = none();
-    int64_t id;
-    q.up_px = contract_px(contract_get(0), t.ask.px + 500);
-    q.down_px = contract_px(contract_get(0), t.ask.px - 500);
-    ck_assert_int_eq(place(e, a, SIDE_BUY, 10, t.ask.px + 10, 5, q, &id), 0);
+    int64_t id = buy_with_triggers(e, a, 10, 10, 500);
     ck_assert_int_eq(engine_order(e, id)->cum_lots, 10);
     ck_assert_int_eq(seen.stop_open, 2);
     for (int64_t k = 61; k < 3600 && engine_n_closed(e) == 0; k++)
@@ -243,12 +251,9 @@ START_TEST(the_triggers_of_an_st_order_stay_however_many_fills_it_has)
     engine_advance(e, T0 + 60 * S, T0);
     struct ticker t;
     engine_ticker(e, 0, &t);
-    struct order_req q = none();
-    int64_t id, before = (int64_t)engine_n_fills(e);
-    q.up_px = contract_px(contract_get(0), t.ask.px + 5000);
-    q.down_px = contract_px(contract_get(0), t.ask.px - 5000);
-    ck_assert_int_eq(place(e, a, SIDE_BUY, 3 * t.ask.lots, t.ask.px + 1000, 5, q, &id), 0);
-    ck_assert_int_gt((int64_t)engine_n_fills(e) - before, 1);
+    size_t before = engine_n_fills(e);
+    buy_with_triggers(e, a, 3 * t.ask.lots, 1000, 5000);
+    ck_assert_uint_gt(engine_n_fills(e) - before, 1);
     int64_t ids[4];
     ck_assert_int_eq(seen.stop_open, 2);
     ck_assert_uint_eq(engine_cancel_all(e, a, -1, true, ids, 4), 2);
