@@ -108,11 +108,13 @@ static struct queue_counts count(void)
     return a.counts;
 }
 
-/* Reap until something comes. */
+/* Reap until something comes; fail after 10 s. */
 static struct queue_reaped reap(void)
 {
+    uint64_t end = uv_hrtime() + 10000000000ull;
     struct answer a;
     do {
+        ck_assert_msg(uv_hrtime() < end, "nothing to reap");
         a = (struct answer){ 0 };
         queue_reap(queue, on_reaped, &a);
         until(&loop, a.calls > 0);

@@ -188,11 +188,19 @@ START_TEST(random_orders_conserve_money_and_never_cross_the_book)
 }
 END_TEST
 
+/* An exchange a minute into its market, and an account with so many USDT. */
+static struct engine *start_with(uint64_t seed, int64_t usdt, int *a)
+{
+    struct engine *e = start(seed, "XBTUSDTM", T0);
+    *a = engine_account(e, "a", dec_int(usdt));
+    engine_advance(e, T0 + 60 * S, T0);
+    return e;
+}
+
 START_TEST(a_resting_order_waits_for_the_lots_ahead_of_it)
 {
-    struct engine *e = start(3, "XBTUSDTM", T0);
-    int a = engine_account(e, "a", dec_int(10000));
-    engine_advance(e, T0 + 60 * S, T0);
+    int a;
+    struct engine *e = start_with(3, 10000, &a);
     struct ticker t;
     engine_ticker(e, 0, &t);
     int64_t id;
@@ -224,9 +232,8 @@ static int64_t buy_with_triggers(struct engine *e, int a, int64_t lots, int64_t 
 
 START_TEST(an_st_order_brings_its_stops_and_one_of_them_closes_the_position)
 {
-    struct engine *e = start(4, "XBTUSDTM", T0);
-    int a = engine_account(e, "a", dec_int(10000));
-    engine_advance(e, T0 + 60 * S, T0);
+    int a;
+    struct engine *e = start_with(4, 10000, &a);
     int64_t id = buy_with_triggers(e, a, 10, 10, 500);
     ck_assert_int_eq(engine_order(e, id)->cum_lots, 10);
     ck_assert_int_eq(seen.stop_open, 2);
@@ -246,9 +253,8 @@ END_TEST
 
 START_TEST(the_triggers_of_an_st_order_stay_however_many_fills_it_has)
 {
-    struct engine *e = start(4, "XBTUSDTM", T0);
-    int a = engine_account(e, "a", dec_int(10000000));
-    engine_advance(e, T0 + 60 * S, T0);
+    int a;
+    struct engine *e = start_with(4, 10000000, &a);
     struct ticker t;
     engine_ticker(e, 0, &t);
     size_t before = engine_n_fills(e);
@@ -306,9 +312,8 @@ END_TEST
 
 START_TEST(refusals_have_the_venues_codes)
 {
-    struct engine *e = start(7, "XBTUSDTM", T0);
-    int a = engine_account(e, "a", dec_int(100));
-    engine_advance(e, T0 + 60 * S, T0);
+    int a;
+    struct engine *e = start_with(7, 100, &a);
     struct ticker t;
     engine_ticker(e, 0, &t);
     int64_t id;
