@@ -46,7 +46,8 @@ BINS += $(if $(wildcard deploy/cli/main.c),$(B)/bin/enigma)
 
 all: $(BINS)
 
-$(B)/%.o: %.c
+# Nothing compiles before what it needs is installed, whatever was typed.
+$(B)/%.o: %.c | build/.deps
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 
@@ -129,7 +130,7 @@ FAIL_DIR := $(if $(findstring -DFAILPOINTS,$(FLAGS.$(V))),$(B),$(B)/failpoint)
 FAIL_OBJS := $(patsubst %.c,$(FAIL_DIR)/%.o,$(shell grep -lw FAILPOINT libagent/*.c agents/execution/*.c))
 TESTS.order_path := $(addprefix $(B)/tests/failpoint/,test_order_path test_by_hand test_elsewhere)
 TESTS.failpoint := $(filter-out $(TESTS.order_path),$(patsubst %.c,$(B)/%,$(wildcard tests/failpoint/test_*.c)))
-$(B)/failpoint/%.o: %.c
+$(B)/failpoint/%.o: %.c | build/.deps
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -DFAILPOINTS $(CFLAGS) -c $< -o $@
 $(B)/tests/failpoint/%.o: CPPFLAGS += -DFAILPOINTS
@@ -175,29 +176,24 @@ valgrind: $(TESTS)
 scenario: all $(SCENARIO_BINS)
 	@tests/run.sh $(sort $(wildcard tests/scenario/test_*.sh)) -- $(B)/bin
 
-test: build/.deps
-	@$(MAKE) --no-print-directory tests all
+test: tests all
 	@tests/run.sh $(sort $(TESTS)) $(sort $(wildcard tests/scenario/test_*.sh)) tests/scenario/chaos_everything.sh -- $(B)/bin
 
-paper: build/.deps
-	@$(MAKE) --no-print-directory all
+paper: all
 	@$(B)/bin/enigma up --paper --fresh-if-changed $(if $(FOR),--for $(FOR)) $(if $(SPEED),--speed $(SPEED)) \
 	  $(if $(SEED),--seed $(SEED)) $(if $(MARKET),--market '$(MARKET)') $(if $(START),--start $(START)) \
 	  $(if $(BALANCE),--balance $(BALANCE))
 
-dev: build/.deps
-	@$(MAKE) --no-print-directory all
+dev: all
 	@$(B)/bin/enigma up --dev
 
 # Random kills under trading, and what must never be counted.
-chaos: build/.deps
-	@$(MAKE) --no-print-directory all
+chaos: all
 	@KILLS=$(or $(KILLS),150) SEED=$(or $(SEED),1) tests/scenario/chaos_everything.sh $(B)/bin
 
 # Before a release, an hour: 2,000 kills in four instances side by side, every process 20 times, execution 60 times
 # after 10,000 orders, the recorded crash of August 2024, a market day.
-release-check: build/.deps
-	@$(MAKE) --no-print-directory tests all
+release-check: tests all
 	@for s in 1 2 3 4; do \
 	   KILLS=500 SEED=$$s tests/scenario/chaos_everything.sh $(B)/bin >$(B)/chaos.$$s 2>&1 & of="$$of $$!"; \
 	 done; rc=0; for p in $$of; do wait $$p || rc=1; done; cat $(B)/chaos.?; [ $$rc = 0 ]
@@ -213,13 +209,11 @@ planted: $(TESTS)
 	@B='$(B)' CC='$(CC)' CFLAGS_ALL='$(CPPFLAGS) $(filter-out -MMD -MP,$(CFLAGS))' LDFLAGS_ALL='$(LDFLAGS)' \
 	  LIBS_ALL='$(CHECK_LIBS) $(LIBS.agent)' tests/planted/run.sh $(PLANT)
 
-bench: build/.deps
-	@$(MAKE) --no-print-directory all
+bench: all
 	@tests/bench/run.sh $(B)/bin
 
-interop: build/.deps
+interop: all
 	@deploy/deps.sh interop
-	@$(MAKE) --no-print-directory all
 	@tests/run.sh $(sort $(wildcard tests/interop/*/test.sh)) -- $(B)/bin
 
 FUZZ_SECONDS ?= 60
